@@ -29,7 +29,7 @@ class KithError(Exception):
 
     key = "error-unexpected"
 
-    def __init__(self, message: str, *, key: str | None = None, **values: str | int | float) -> None:
+    def __init__(self, message: str, *, key: str | None = None, **values: str | float) -> None:
         super().__init__(message)
         if key is not None:
             self.key = key
@@ -70,7 +70,7 @@ class VoiceFault(StrEnum):
 class VoiceError(KithError):
     """There is no voice connection, and `fault` says why."""
 
-    def __init__(self, message: str, fault: VoiceFault, **values: str | int | float) -> None:
+    def __init__(self, message: str, fault: VoiceFault, **values: str | float) -> None:
         super().__init__(message, key=f"error-voice-{fault}", **values)
         self.fault = fault
 
@@ -103,6 +103,6 @@ class ModelFault(StrEnum):
 class ModelError(KithError):
     """There is no model session, and `fault` says why."""
 
-    def __init__(self, message: str, fault: ModelFault, **values: str | int | float) -> None:
+    def __init__(self, message: str, fault: ModelFault, **values: str | float) -> None:
         super().__init__(message, key=f"error-model-{fault}", **values)
         self.fault = fault

@@ -127,9 +127,7 @@ class AnswerTool:
     output: str
 
 
-ModelCommand = (
-    AppendAudio | DiscardAudio | CommitUtterance | AddText | Respond | Interrupt | Reconfigure | AnswerTool
-)
+ModelCommand = AppendAudio | DiscardAudio | CommitUtterance | AddText | Respond | Interrupt | Reconfigure | AnswerTool
 
 # ---------------------------------------------------------------------------- session → conversation
 
