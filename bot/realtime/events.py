@@ -77,9 +77,13 @@ class HeardItem:
 
 @dataclass(frozen=True, slots=True)
 class AppendAudio:
-    """Sound of the floor holder (manual mode), or of the open microphone (server_vad mode)."""
+    """Sound of the floor holder (manual mode), or of the open microphone (server_vad mode).
+
+    `speaker` (a cleaned display name) attributes it in server_vad mode, where the host commits nothing; a commit names its own.
+    """
 
     pcm: bytes
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
