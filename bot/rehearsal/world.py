@@ -100,18 +100,29 @@ class Guild:
     owner_id: int
     channels: dict[int, Channel] = field(default_factory=dict)
     people: dict[int, Person] = field(default_factory=dict)
-    permissions: dict[int, int] = field(default_factory=dict)
+    roles: dict[int, tuple[str, int]] = field(default_factory=dict)
+    member_roles: dict[int, list[int]] = field(default_factory=dict)
     nicknames: dict[int, str] = field(default_factory=dict)
     voice_states: dict[int, VoiceState] = field(default_factory=dict)
     locale: str = "en-US"
+
+    def __post_init__(self) -> None:
+        self.roles[self.everyone_role_id] = ("@everyone", MEMBER_PERMISSIONS)
+        self.roles[self.admin_role_id] = ("Admins", ADMIN_PERMISSIONS)
 
     @property
     def everyone_role_id(self) -> int:
         return self.guild_id
 
+    @property
+    def admin_role_id(self) -> int:
+        return self.guild_id + 1
+
     def permissions_of(self, user_id: int, channel_id: int | None = None) -> int:
         """Guild permissions with the channel's member overwrites applied."""
-        granted = self.permissions.get(user_id, MEMBER_PERMISSIONS)
+        granted = self.roles[self.everyone_role_id][1]
+        for role_id in self.member_roles.get(user_id, []):
+            granted |= self.roles[role_id][1]
         for overwrite in self.channels[channel_id].overwrites if channel_id in self.channels else []:
             if overwrite["id"] == str(user_id):
                 granted = granted & ~int(overwrite["deny"]) | int(overwrite["allow"])
@@ -124,7 +135,7 @@ class Guild:
         return {
             "user": self.people[user_id].user_payload(),
             "nick": self.nicknames.get(user_id),
-            "roles": [str(self.role_id_of(user_id))],
+            "roles": [str(role_id) for role_id in self.member_roles.get(user_id, [])],
             "joined_at": JOINED_AT,
             "deaf": False,
             "mute": False,
@@ -132,10 +143,6 @@ class Guild:
             "pending": False,
             "communication_disabled_until": None,
         }
-
-    def role_id_of(self, user_id: int) -> int:
-        """Each person's permissions are a role of their own, so that discord.py computes them as it would."""
-        return self.guild_id + 1_000_000 + sorted(self.people).index(user_id)
 
     def _role_payload(self, role_id: int, name: str, permissions: int) -> Payload:
         return {
@@ -170,11 +177,7 @@ class Guild:
     def payload(self, bot_id: int) -> Payload:
         """GUILD_CREATE without the members intent: the bot itself, and whoever is in voice."""
         seen = {bot_id, *self.voice_states} & set(self.people)
-        roles = [self._role_payload(self.everyone_role_id, "@everyone", 0)]
-        roles += [
-            self._role_payload(self.role_id_of(user_id), f"role-{user_id}", self.permissions_of(user_id))
-            for user_id in sorted(self.people)
-        ]
+        roles = [self._role_payload(role_id, name, granted) for role_id, (name, granted) in self.roles.items()]
         return {
             "id": str(self.guild_id),
             "name": self.name,
@@ -188,7 +191,7 @@ class Guild:
             "channels": [channel.payload() for channel in self.channels.values()],
             "members": [self.member_payload(user_id) for user_id in sorted(seen)],
             "voice_states": [
-                {**self.voice_state_payload(state, channel_id=state.channel_id)} for state in self.voice_states.values()
+                self.voice_state_payload(state, channel_id=state.channel_id) for state in self.voice_states.values()
             ],
             "emojis": [],
             "stickers": [],
@@ -272,7 +275,7 @@ class World:
     def add_person(self, guild: Guild, name: str, *, is_admin: bool = False, locale: str = "en-US") -> Person:
         person = Person(self.new_id(), name, locale=locale)
         guild.people[person.user_id] = person
-        guild.permissions[person.user_id] = ADMIN_PERMISSIONS if is_admin else MEMBER_PERMISSIONS
+        guild.member_roles[person.user_id] = [guild.admin_role_id] if is_admin else []
         return person
 
     def guild_of(self, channel_id: int) -> Guild | None:
