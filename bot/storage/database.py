@@ -1,0 +1,170 @@
+"""The database: opened, brought to the newest schema, or refused with a sentence that says why and what to do.
+
+Opening goes in steps: the folder is made; the file is looked over (`quick_check`); a schema of a newer Kith and a file of another
+program are refused; migrations run, each in a transaction of its own, so that a crash leaves the old schema or the new one.
+
+SQLite is used through a single connection: one writer, so nobody waits for a lock and nobody else checkpoints, which keeps us clear
+of the WAL reset bug of SQLite before 3.51.3 (two connections that write and checkpoint at once). Every commit is on the disk when it
+returns (`synchronous=FULL`): an agreement or its withdrawal that was acknowledged is never lost. Deleted rows are overwritten (`secure_delete`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import structlog
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from bot.errors import StorageError
+from bot.storage.schema import bring_to_head
+
+WAL_RESET_FIXED: Final = (3, 51, 3)
+BUSY_TIMEOUT_MS: Final = 5_000
+PRAGMAS: Final = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA foreign_keys=ON",
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Database:
+    """An open database of the newest schema. Make one with `open`, give it to the repositories, `close` it last."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open and migrate. Raises `StorageError`."""
+        address = parse_address(url)
+        path = sqlite_path(address)
+        if path is not None:
+            await asyncio.to_thread(_make_folder, path)
+        engine = create_engine(address)
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_look_over)
+                await connection.rollback()
+                await connection.run_sync(bring_to_head)
+        except StorageError:
+            await engine.dispose()
+            raise
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            await engine.dispose()
+            raise StorageError(_why_not(address, error)) from error
+        if path is not None and sqlite3.sqlite_version_info < WAL_RESET_FIXED:
+            _log.info(
+                "sqlite_has_wal_reset_bug",
+                version=sqlite3.sqlite_version,
+                fixed_in="3.51.3",
+                kept_clear_by="one writer",
+            )
+        return cls(engine)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """All or nothing; committed when the block ends. A database that fails is a `StorageError`."""
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise StorageError(_why_not(self._engine.url, error)) from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def parse_address(url: str) -> URL:
+    """Raises `StorageError` for what is no SQLAlchemy address of an asynchronous driver."""
+    try:
+        address = make_url(url)
+        is_async = bool(address.get_dialect().is_async)
+    except (ArgumentError, SQLAlchemyError, ModuleNotFoundError):
+        raise StorageError(
+            "KITH_DATABASE_URL is not an address that can be opened; expected one like sqlite+aiosqlite:///data/kith.sqlite3"
+        ) from None
+    if not is_async:
+        raise StorageError(
+            f"KITH_DATABASE_URL names the driver {address.drivername}, which blocks; expected sqlite+aiosqlite:///… or another asynchronous one"
+        )
+    return address
+
+
+def sqlite_path(address: URL) -> Path | None:
+    """The file, for an SQLite that has one."""
+    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+        return None
+    return Path(str(address.database))
+
+
+def create_engine(address: URL) -> AsyncEngine:
+    """An engine with our pragmas and transactions. SQLite: exactly one connection."""
+    if address.get_backend_name() != "sqlite":
+        return create_async_engine(address, pool_pre_ping=True)
+    if address.database in (None, "", ":memory:"):
+        engine = create_async_engine(address)
+    else:
+        engine = create_async_engine(address, pool_size=1, max_overflow=0)
+    event.listen(engine.sync_engine, "connect", _on_connect)
+    event.listen(engine.sync_engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    # The driver's own transactions leave DDL outside; with them off, every transaction is begun by `_on_begin`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The folder {path.parent} for the database cannot be made: {error.strerror}.") from error
+
+
+def _look_over(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if verdict != "ok":
+        raise StorageError(
+            f"The database {connection.engine.url.database} is damaged. Stop Kith, restore a copy, "
+            "or move the file away to start with an empty one: then nobody has agreed to be heard until they agree anew."
+        )
+
+
+def _why_not(address: URL, error: BaseException) -> str:
+    """One sentence for the operator; an address may carry a password, so only its harmless parts are shown."""
+    place = address.database if address.get_backend_name() == "sqlite" else address.render_as_string(hide_password=True)
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__
+    if "not a database" in reason or "malformed" in reason:
+        return (
+            f"The database {place} is damaged or no database at all ({reason}). Restore a copy, "
+            "or move the file away to start with an empty one: then nobody has agreed to be heard until they agree anew."
+        )
+    if "full" in reason:
+        return f"The database {place} cannot grow: the disk is full. Make room and try again."
+    if "unable to open" in reason or "readonly" in reason:
+        return f"The database {place} cannot be opened for writing ({reason}). Check the path and the rights on file and folder."
+    return f"The database {place} cannot be used: {reason}."
