@@ -46,11 +46,15 @@ class Table(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, datetime: UtcDateTime, list[int]: JSON}
 
 
+def _held_by(owner: str) -> dict[str, Any]:
+    return {"info": {"owner": owner}}
+
+
 class GuildSettingsRow(Table):
     """What a guild chose. A guild without a row has chosen nothing."""
 
     __tablename__ = "guild_settings"
-    __table_args__ = {"info": {"owner": "guild"}}
+    __table_args__ = _held_by("guild")
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     persona: Mapped[str | None] = mapped_column(String(48))
@@ -62,7 +66,7 @@ class ConsentRow(Table):
     """What a member of a guild agreed to. Withdrawn agreement stays as a row with its time: proof of both."""
 
     __tablename__ = "consent"
-    __table_args__ = {"info": {"owner": "user"}}
+    __table_args__ = _held_by("user")
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -76,7 +80,7 @@ class CallRow(Table):
     """A call: when, where, and why it ended. Not who was there, not what was said."""
 
     __tablename__ = "calls"
-    __table_args__ = {"info": {"owner": "guild"}}
+    __table_args__ = _held_by("guild")
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     call_id: Mapped[str] = mapped_column(String(32), primary_key=True)
