@@ -16,8 +16,6 @@ from bot.voice.discovery import discovery_request, is_discovery, parse_discovery
 
 MAX_DATAGRAM_BYTES: Final = 2048
 KEEPALIVE_S: Final = 5.0
-DISCOVERY_TRY_S: Final = 0.75
-DISCOVERY_TRIES: Final = 5
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 """What the kernel does not take at once waits here; beyond it datagrams are dropped, since late sound is worthless."""
 
@@ -34,39 +32,37 @@ class SocketStats:
 
 
 class VoiceSocket(asyncio.DatagramProtocol):
-    """A connected UDP socket; `open` makes one. `on_datagram` gets everything but discovery replies, on the loop."""
+    """A connected UDP socket; `open` makes one.
 
-    def __init__(self, on_datagram: Callable[[bytes], None]) -> None:
+    Args:
+        on_datagram: gets everything but discovery replies, on the loop.
+        on_address: gets our own address and port as the server sees them.
+    """
+
+    def __init__(self, on_datagram: Callable[[bytes], None], on_address: Callable[[str, int], None]) -> None:
         self._on_datagram = on_datagram
+        self._on_address = on_address
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.DatagramTransport | None = None
         self._asked_ssrc = 0
-        self._answer: asyncio.Future[tuple[str, int]] | None = None
         self._keepalive: asyncio.TimerHandle | None = None
         self._received = self._sent = self._keepalives = self._dropped = self._errors = 0
 
     @classmethod
-    async def open(cls, host: str, port: int, on_datagram: Callable[[bytes], None]) -> VoiceSocket:
+    async def open(
+        cls, host: str, port: int, on_datagram: Callable[[bytes], None], on_address: Callable[[str, int], None]
+    ) -> VoiceSocket:
         """A socket to the voice server. Raises `OSError` when there is no way to it."""
         loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_datagram_endpoint(lambda: cls(on_datagram), remote_addr=(host, port))
+        _, protocol = await loop.create_datagram_endpoint(
+            lambda: cls(on_datagram, on_address), remote_addr=(host, port)
+        )
         return protocol
 
-    async def discover(self, ssrc: int) -> tuple[str, int]:
-        """Our own address as the server sees it. Raises `TimeoutError` when several questions went unanswered."""
+    def ask_address(self, ssrc: int) -> None:
+        """Send one question of IP discovery; `on_address` gets the answer, if there is one."""
         self._asked_ssrc = ssrc
-        self._answer = self._loop.create_future()
-        try:
-            for _ in range(DISCOVERY_TRIES):
-                self.send(discovery_request(ssrc))
-                # `wait` neither cancels the future nor raises: a reply to an earlier question is as good.
-                await asyncio.wait((self._answer,), timeout=DISCOVERY_TRY_S)
-                if self._answer.done():
-                    return self._answer.result()
-            raise TimeoutError("the voice server did not answer IP discovery")
-        finally:
-            self._answer.cancel()
-            self._answer = None
+        self.send(discovery_request(ssrc))
 
     def keep_alive(self) -> None:
         """Send keepalives from now until the socket is closed."""
@@ -107,10 +103,9 @@ class VoiceSocket(asyncio.DatagramProtocol):
         self._received += 1
         if is_discovery(data):
             address = parse_discovery(data, self._asked_ssrc)
-            if address is not None and self._answer is not None and not self._answer.done():
-                self._answer.set_result(address)
-            return
-        if self._transport is not None and not self._transport.is_closing():
+            if address is not None:
+                self._on_address(*address)
+        else:
             self._on_datagram(data)
 
     def error_received(self, exc: Exception) -> None:
