@@ -128,7 +128,7 @@ class _Named(msgspec.Struct):
 
 
 class _AudioDelta(msgspec.Struct):
-    delta: bytes  # msgspec decodes the base64 on the way
+    delta: str
     response_id: str | None = None
     item_id: str | None = None
 
@@ -404,7 +404,9 @@ class StepFunDialect:
             kind = _named.decode(message).type
             if kind == "response.audio.delta":
                 delta = _audio_delta.decode(message)
-                return [AudioDelta(delta.response_id or "", delta.item_id or "", delta.delta)]
+                # pybase64 takes a quarter of the time of a `bytes` field; the other half of the hot path.
+                pcm = pybase64.b64decode(delta.delta, validate=True)
+                return [AudioDelta(delta.response_id or "", delta.item_id or "", pcm)]
             read = _READERS.get(kind)
             if read is not None:
                 return [read(_event.decode(message))]
@@ -414,6 +416,8 @@ class StepFunDialect:
             return [Malformed("a field of another type than documented")]
         except (msgspec.DecodeError, UnicodeError):
             return [Malformed("no JSON")]
+        except ValueError:
+            return [Malformed("no base64")]
         except RecursionError:
             return [Malformed("nested too deeply")]
 
