@@ -21,7 +21,8 @@ from aiohttp import web
 from bot.rehearsal.interactions import Interaction, InteractionKind, command_data
 from bot.rehearsal.main_gateway import GatewaySession, MainGateway
 from bot.rehearsal.rest import API, BODY_LIMIT_BYTES, Rest
-from bot.rehearsal.voice_server import VoiceServer, VoiceTicket
+from bot.rehearsal.voice_server import VoiceServer
+from bot.rehearsal.voice_session import VoiceTicket
 from bot.rehearsal.world import (
     CONNECT,
     VIEW_CHANNEL,
@@ -120,6 +121,7 @@ class DiscordServer:
         guild.voice_states[user_id] = state
         ticket = self.voice.announce(guild.guild_id, channel.channel_id, user_id, session_id, is_stage=is_stage)
         self.voice.set_deaf(guild.guild_id, user_id, self_deaf)
+        self.voice.set_mute(guild.guild_id, user_id, is_stage)
         await self._tell_state(guild, state, channel.channel_id)
         if user_id == self.world.bot.user_id:
             if self.withheld_endpoints:
@@ -141,6 +143,7 @@ class DiscordServer:
         guild = self.world.guilds[guild_id]
         state = guild.voice_states[user_id]
         state.suppress = suppress
+        self.voice.set_mute(guild_id, user_id, suppress)
         await self._tell_state(guild, state, state.channel_id)
 
     # ------------------------------------------------------------------ what people do

@@ -129,7 +129,7 @@ async def test_a_resume_replays_what_was_missed_and_an_unknown_session_is_invali
 
 
 async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(world):
-    async with DiscordServer(world, VoiceServer()) as server, identified(server) as (_, socket):
+    async with VoiceServer() as voice, DiscordServer(world, voice) as server, identified(server) as (_, socket):
         guild = next(iter(world.guilds.values()))
         channel, person = next(iter(guild.channels.values())), next(p for p in guild.people.values() if not p.is_bot)
         channel.user_limit = 1
