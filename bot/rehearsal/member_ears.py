@@ -80,7 +80,7 @@ class Ears:
     def recording(self, user_id: int, start: float, end: float) -> Sound:
         """int16 mono at 24 kHz from `start` to `end` (seconds, monotonic); silence where nothing was heard."""
         timeline = np.zeros(max(0, round((end - start) * MODEL_RATE_HZ)), dtype=np.int16)
-        for begins_at, pcm in self._placed(user_id):
+        for begins_at, pcm in self.placed(user_id):
             at = round((begins_at - start) * MODEL_RATE_HZ)
             skipped, room = max(0, -at), len(timeline) - max(0, at)
             piece = pcm[skipped : skipped + max(0, room)]
@@ -88,7 +88,8 @@ class Ears:
                 timeline[max(0, at) : max(0, at) + len(piece)] = piece
         return timeline
 
-    def _placed(self, user_id: int) -> list[tuple[float, Sound]]:
+    def placed(self, user_id: int) -> list[tuple[float, Sound]]:
+        """Every packet's sound and where it begins on the timeline (seconds, monotonic), in order."""
         decoders: dict[int, OpusDecoder] = {}
         placed: list[tuple[float, Sound]] = []
         anchor: HeardPacket | None = None

@@ -69,8 +69,8 @@ class MemberVoice:
     def __init__(
         self,
         ticket: VoiceTicket,
-        *,
         tls: ssl.SSLContext | None = None,
+        *,
         modes: tuple[str, ...] = MODES,
         max_dave_version: int = 1,
     ) -> None:
@@ -338,11 +338,12 @@ class MemberVoice:
 
     # ------------------------------------------------------------------ speaking
 
-    async def speak(self, pcm: bytes) -> tuple[float, float]:
-        """Says 24 kHz mono s16le in real time; when the first and the last frame of it left (seconds, monotonic).
+    async def speak(self, pcm: bytes | Sound) -> tuple[float, float]:
+        """Says 24 kHz mono (s16le bytes, or an int16 array) in real time; when the first and the last frame of it left (seconds, monotonic).
 
         Ends early after `hush()`. Two calls at once speak one after the other.
         """
+        pcm = pcm if isinstance(pcm, bytes) else pcm.astype("<i2").tobytes()
         async with self._mouth:
             self._is_hushed = False
             self._jump()

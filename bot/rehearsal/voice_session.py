@@ -62,6 +62,25 @@ class Op(IntEnum):
     NO_ROUTE = 32
 
 
+class CloseCode(IntEnum):
+    """Close codes of the voice gateway that this server gives, and those that tests ask for by name."""
+
+    UNKNOWN_OPCODE = 4001
+    FAILED_TO_DECODE = 4002
+    NOT_AUTHENTICATED = 4003
+    AUTHENTICATION_FAILED = 4004
+    ALREADY_AUTHENTICATED = 4005
+    SESSION_INVALID = 4006
+    SESSION_TIMEOUT = 4009
+    UNKNOWN_PROTOCOL = 4012
+    DISCONNECTED = 4014
+    SERVER_CRASHED = 4015
+    UNKNOWN_MODE = 4016
+    ENCRYPTION_REQUIRED = 4017
+    BAD_REQUEST = 4020
+    CALL_TERMINATED = 4022
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceTicket:
     """What lets one member into one call: the values of VOICE_SERVER_UPDATE and VOICE_STATE_UPDATE.
