@@ -1,0 +1,242 @@
+"""Who the companion is: the schema of a persona file, and reading one.
+
+A persona is one TOML file named by its slug. This module says what may stand in it and turns the text into a frozen `Persona`; what is wrong
+is said all at once, one line a fault, each naming file, field and what was expected. It neither reads the disk (`library`) nor writes the
+model's instructions (`bot.conversation.instructions`): a persona is material, not a prompt.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bot.errors import PersonaError
+
+FILE_LIMIT_BYTES: Final = 32 * 1024
+SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,47}$"
+DEFAULT_LANGUAGE: Final = "en"
+
+
+def _plain(text: str) -> str:
+    """Trimmed, in one normal form, and without characters that cannot be seen or spoken."""
+    text = unicodedata.normalize("NFC", text.strip())
+    hidden = next((char for char in text if unicodedata.category(char) in {"Cc", "Cf", "Co"} and char != "\n"), None)
+    if hidden is not None:
+        raise ValueError(f"expected plain text; it holds the hidden character U+{ord(hidden):04X}")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Prose = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_plain)]
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
+
+
+class Language(StrEnum):
+    EN = "en"
+    ZH = "zh"
+
+
+def language_of(locale: str) -> Language:
+    """The language of a Discord locale: `zh-CN` and `zh-TW` read Chinese, everyone else English."""
+    return Language.ZH if locale.lower().startswith("zh") else Language.EN
+
+
+class AgeRating(StrEnum):
+    EVERYONE = "everyone"
+    TEEN = "teen"
+    ADULT = "adult"
+
+
+class Interruption(StrEnum):
+    """The temper when someone speaks over them."""
+
+    YIELDS = "yields"  # stops at once
+    FINISHES = "finishes"  # likes to end the sentence
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Localised(Part):
+    """The same in English and Chinese; one of them is enough."""
+
+    en: Prose | None = None
+    zh: Prose | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Localised:
+        if self.en is None and self.zh is None:
+            raise ValueError("expected `en`, `zh` or both")
+        return self
+
+    def say(self, language: str) -> str:
+        """In this language, or in the one there is."""
+        wanted = self.zh if language == Language.ZH else self.en
+        return wanted or self.en or self.zh or ""
+
+
+class Catchphrase(Part):
+    """A phrase people know them by. `once_in_turns`: at most once in so many turns, and never twice running."""
+
+    text: Line
+    language: Language
+    once_in_turns: Annotated[int, Field(ge=2, le=200)] = 12
+
+
+class Reaction(Part):
+    """What a feeling in the room does to them."""
+
+    when: Line
+    how: Prose
+
+
+class Boundaries(Part):
+    """A ladder, climbed one step at a time when someone goes too far."""
+
+    tease: Prose
+    firm: Prose
+    leave_subject: Prose
+    leave_channel: Prose
+
+
+class Example(Part):
+    """A short exchange that sounds right: heard from a member, said in answer."""
+
+    language: Language
+    heard: Line
+    said: Line
+
+
+class PressureTest(Part):
+    """What a person may say to push them out of character, and what must hold in the answer."""
+
+    say: Line
+    expect: Line
+
+
+class Persona(Part):
+    """A character, whole. Texts are prose for a model or a reader; none of them is an instruction format.
+
+    Attributes:
+        slug: the file's name.
+        name: what people call them, per language; `aliases` are heard as their name too.
+        languages: those they speak, the preferred one first.
+        tagline: one line for a list. `about`: a few sentences for members who choose.
+        manner: how they talk, per language.
+        voice: voice id by provider name (`stepfun`, `local`).
+        scenes: tone by scene name; the scene changes the tone, never who they are.
+        tools: names of tools they may use.
+        talkativeness: 0 (only when asked) to 100.
+        greeting: what their first words in a room should be like.
+    """
+
+    slug: Slug
+    name: Localised
+    aliases: tuple[Line, ...] = ()
+    languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=2)]
+    tagline: Localised
+    about: Localised
+    age_rating: AgeRating = AgeRating.EVERYONE
+    identity: Prose
+    background: Prose
+    traits: Annotated[tuple[Line, ...], Field(min_length=1, max_length=12)]
+    manner: Localised
+    catchphrases: Annotated[tuple[Catchphrase, ...], Field(max_length=12)] = ()
+    reactions: Annotated[tuple[Reaction, ...], Field(max_length=16)] = ()
+    boundaries: Boundaries
+    voice: Mapping[str, Line]
+    scenes: Mapping[Slug, Prose] = Field(default_factory=dict)
+    tools: tuple[Slug, ...] = ()
+    talkativeness: Annotated[int, Field(ge=0, le=100)] = 50
+    interruption: Interruption = Interruption.YIELDS
+    greeting: Localised
+    examples: Annotated[tuple[Example, ...], Field(max_length=12)] = ()
+    pressure_tests: tuple[PressureTest, ...] = ()
+
+    @property
+    def language(self) -> Language:
+        """The one they prefer."""
+        return self.languages[0]
+
+    def name_in(self, locale: str) -> str:
+        return self.name.say(language_of(locale))
+
+    def catchphrases_in(self, language: str) -> tuple[Catchphrase, ...]:
+        return tuple(phrase for phrase in self.catchphrases if phrase.language == language)
+
+
+def parse_persona(text: str, source: str) -> Persona:
+    """A persona from the text of its file. `source` is the file's path or name; its stem is the slug.
+
+    Raises `PersonaError`: one line a fault, `file: field: what was expected`.
+    """
+    size = len(text.encode("utf-8", errors="surrogatepass"))
+    if size > FILE_LIMIT_BYTES:
+        raise PersonaError(f"{source}: expected at most {FILE_LIMIT_BYTES // 1024} KiB; it has {size} bytes")
+    try:
+        fields = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PersonaError(f"{source}: expected TOML; {error}") from None
+    except RecursionError:
+        raise PersonaError(f"{source}: expected TOML; it is nested too deeply") from None
+    if "slug" in fields:
+        raise PersonaError(f"{source}: slug: expected none; the slug is the file's name")
+    try:
+        return Persona.model_validate({**fields, "slug": PurePath(source).stem})
+    except ValidationError as error:
+        raise PersonaError("\n".join(f"{source}: {_sentence(dict(fault))}" for fault in error.errors())) from None
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    field = _field(fault["loc"])
+    limits = fault.get("ctx") or {}
+    match fault["type"]:
+        case "missing":
+            return f"{field}: expected a value; it is missing"
+        case "extra_forbidden":
+            return f"{field}: unknown field; expected one of {', '.join(_siblings(fault['loc']))}"
+        case "value_error":
+            return f"{field}: {limits['error']}"
+        case "enum":
+            return f"{field}: expected {limits['expected']}"
+        case "string_pattern_mismatch":
+            return f"{field}: expected small letters, digits and hyphens, at most 48"
+        case _:
+            return f"{field}: {_lower_first(fault['msg'])}"
+
+
+def _field(path: tuple[int | str, ...]) -> str:
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return name.lstrip(".")
+
+
+def _lower_first(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Input should be ")
+    return f"expected {message}" if not message.startswith("expected") else message
+
+
+def _siblings(path: tuple[int | str, ...]) -> list[str]:
+    """The fields that may stand where an unknown one was found."""
+    model: type[BaseModel] = Persona
+    for part in path[:-1]:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        inner = _model_in(model.model_fields[part].annotation)
+        if inner is None:
+            break
+        model = inner
+    return [name for name in model.model_fields if name != "slug"]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in getattr(annotation, "__args__", ()) if (found := _model_in(one))), None)
