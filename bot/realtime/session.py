@@ -263,6 +263,7 @@ class Session:
                 self._kept.put(command)
                 if self._kept.is_overfull:
                     self._kept.clear()
+                    self._errors["overfull"] += 1
                     self._out.fault = ModelFault.OVERLOADED
 
     # ------------------------------------------------------------------------ what the room asks

@@ -1,0 +1,308 @@
+"""The socket to a speech model: the shell around `Session`.
+
+`run` opens the socket, feeds messages through the dialect into the session, writes what the session wants sent, ticks it, and opens
+another socket when one is lost. It decides nothing about a talk. What it does decide: a fault is fatal or worth another try, and what
+happens when the socket does not take what we send. Sound that waits while the socket stands still is bounded at 50 frames, the oldest is
+dropped and counted; a burst (speech that was kept while someone else spoke) may be longer as long as the socket takes it. Everything
+else is never dropped: too much of it closes the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from bot.errors import ModelFault
+from bot.realtime.backlog import Backlog
+from bot.realtime.backoff import Backoff
+from bot.realtime.dialect import MESSAGE_LIMIT_BYTES, ConnectOptions, ConnectRequest, Dialect
+from bot.realtime.events import (
+    Append,
+    Clear,
+    ClientEvent,
+    Commit,
+    ModelCommand,
+    ModelEvent,
+    ModelFailed,
+    ModelLost,
+    ModelReady,
+    SessionConfig,
+)
+from bot.realtime.outcome import Outcome
+from bot.realtime.session import Session, SessionOptions
+
+logger = logging.getLogger(__name__)
+
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+PING_EVERY_S: Final = 20.0
+PING_TIMEOUT_S: Final = 10.0
+TICK_S: Final = 0.1
+STEADY_S: Final = 10.0
+"""A session that lasted so long was a success: the next wait is short again."""
+
+STALLED_S: Final = 1.0
+MAX_STALLED_SOUND: Final = 50
+MAX_BURST_SOUND: Final = 3000
+MAX_CONTROL: Final = 512
+
+# The library's own logger writes every header and frame at debug level: keys and speech.
+_socket_logger = logging.getLogger("bot.realtime.socket")
+_socket_logger.setLevel(logging.WARNING)
+
+
+@dataclass(slots=True)
+class LinkStats:
+    """Counters since the link began; `counts` are the session's, by name."""
+
+    is_ready: bool = False
+    connections: int = 0
+    losses: int = 0
+    restarts: int = 0
+    messages_sent: int = 0
+    messages_received: int = 0
+    oversized: int = 0
+    dropped_audio: int = 0
+    last_fault: ModelFault | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class ModelLink:
+    """A speech model for one room: commands go in by `send`, events come out by `sink`, both on the event loop.
+
+    `sink` must not block; it may call `send`. It hears `ModelLost` with every unplanned loss and `ModelFailed` once, at the end of `run`.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        connect_options: ConnectOptions,
+        config: SessionConfig,
+        options: SessionOptions,
+        sink: Callable[[ModelEvent], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._dialect = dialect
+        self._connect_options = connect_options
+        self._session = Session(dialect.capabilities, config, options)
+        self._sink = sink
+        self._clock = clock
+        self._queue: Backlog[ClientEvent] = Backlog(Append, Commit, MAX_BURST_SOUND, MAX_CONTROL)
+        self._untold: deque[ModelEvent] = deque()
+        self._is_telling = False
+        self._taken_at = 0.0
+        self._wake = asyncio.Event()
+        self._over = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._is_running = False
+        self._patience: asyncio.Timeout | None = None
+        self._end_fault: ModelFault | None = None
+        self._backoff = Backoff(random.random)
+        self._stats = LinkStats()
+
+    # ------------------------------------------------------------------------ the seam
+
+    async def run(self) -> None:
+        """Until closed, or failed for good. Exceptions of `sink` come out here."""
+        self._is_running = True
+        try:
+            while not self._closing.is_set():
+                fault = await self._connect_and_serve()
+                self._perform(self._session.lost(self._clock()))
+                self._queue.clear()
+                self._tell()
+                if fault is None or self._closing.is_set():
+                    continue  # planned: a fresh session at once, or the end
+                self._stats.last_fault = fault
+                if fault.is_fatal:
+                    self._tell(ModelFailed(fault))
+                    return
+                wait_s = self._backoff.next_s()
+                self._stats.losses += 1
+                logger.warning("model lost: %s; next attempt in %.1f s", fault, wait_s)
+                self._tell(ModelLost(fault, wait_s))
+                await _wait(self._closing, wait_s)
+        finally:
+            self._is_running = False
+            self._finished.set()
+
+    def send(self, command: ModelCommand) -> None:
+        """Never blocks. What it causes to be told is told later, on the loop, never from inside this call."""
+        self._perform(self._session.command(command, self._clock()))
+
+    async def close(self) -> None:
+        """Close the socket and end `run`; returns when it has ended."""
+        self._closing.set()
+        self._over.set()
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time())  # no longer wait for a server to answer
+        if self._is_running:
+            await self._finished.wait()
+
+    def stats(self) -> LinkStats:
+        self._stats.is_ready = self._session.is_ready
+        self._stats.counts = self._session.counts()
+        self._stats.dropped_audio = self._queue.dropped + self._stats.counts["dropped_audio"]
+        return self._stats
+
+    # ------------------------------------------------------------------------ one connection
+
+    async def _connect_and_serve(self) -> ModelFault | None:
+        """One socket from upgrade to end. `None`: the end was planned."""
+        request = self._dialect.connect(self._connect_options)
+        self._over.clear()
+        self._end_fault = None
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                socket = await self._open(request)
+        except InvalidStatus as error:
+            body = (error.response.body or b"")[:4096].decode("utf-8", "replace")
+            return self._dialect.refused(error.response.status_code, body)
+        except InvalidURI:
+            return ModelFault.BAD_REQUEST
+        except (InvalidHandshake, OSError, EOFError):  # a TimeoutError is an OSError
+            return ModelFault.UNREACHABLE
+        finally:
+            self._patience = None
+        self._stats.connections += 1
+        try:
+            await self._serve(socket)
+        finally:
+            await socket.close()
+        return self._end_fault
+
+    async def _open(self, request: ConnectRequest) -> ClientConnection:
+        return await connect(
+            request.url,
+            additional_headers=request.headers,
+            compression=None,  # base64 of PCM does not shrink, and deflate costs more than all else together
+            max_size=MESSAGE_LIMIT_BYTES,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_TIMEOUT_S,
+            proxy=None if _is_loopback(request.url) else True,
+            logger=_socket_logger,
+        )
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        opened_at = self._taken_at = self._clock()
+        if self._closing.is_set():
+            return
+        async with asyncio.TaskGroup() as tasks:
+            working = [
+                tasks.create_task(self._read(socket), name="model-read"),
+                tasks.create_task(self._write(socket), name="model-write"),
+                tasks.create_task(self._tick(), name="model-tick"),
+            ]
+            await self._over.wait()
+            for task in working:
+                task.cancel()
+        if self._clock() - opened_at >= STEADY_S:
+            self._backoff.reset()
+
+    async def _read(self, socket: ClientConnection) -> None:
+        try:
+            async for message in socket:
+                self._stats.messages_received += 1
+                for event in self._dialect.decode(message):
+                    self._perform(self._session.receive(event, self._clock()))
+                self._tell()
+                if self._over.is_set():
+                    return
+        except ConnectionClosed as closed:
+            # 1009 is ours: a message over the limit.
+            self._stats.oversized += closed.sent is not None and closed.sent.code == 1009
+        self._end(ModelFault.CLOSED)
+
+    async def _write(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._tell()
+                while self._queue:
+                    for message in self._dialect.encode(self._queue.take()):
+                        await socket.send(message)
+                        self._stats.messages_sent += 1
+                    self._taken_at = self._clock()
+        except ConnectionClosed:
+            self._end(ModelFault.CLOSED)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._perform(self._session.tick(self._clock()))
+            self._tell()
+
+    # ------------------------------------------------------------------------ values to movement
+
+    def _perform(self, outcome: Outcome) -> None:
+        for event in outcome.send:
+            self._enqueue(event)
+        self._untold.extend(outcome.events)
+        if outcome.send or outcome.events:
+            self._wake.set()
+        if outcome.restart:
+            self._stats.restarts += 1
+            self._end(None)
+        if outcome.fault is not None:
+            self._end(outcome.fault)
+        elif self._queue.is_overfull:
+            self._end(ModelFault.OVERLOADED)
+
+    def _enqueue(self, event: ClientEvent) -> None:
+        if isinstance(event, Clear):
+            # Sound that was taken back does not leave this process any more.
+            self._queue.drop_open_utterance()
+        now = self._clock()
+        if not self._queue:
+            self._taken_at = now
+        self._queue.put(event)
+        if now - self._taken_at >= STALLED_S and self._queue.sound_count > MAX_STALLED_SOUND:
+            self._queue.drop_oldest_sound()
+
+    def _tell(self, *events: ModelEvent) -> None:
+        """Tell everything in order. A sink that sends may cause more to tell: that comes after, not in between."""
+        self._untold.extend(events)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._untold:
+                event = self._untold.popleft()
+                if isinstance(event, ModelReady):
+                    logger.info("model ready, turns by %s", event.turn_mode)
+                self._sink(event)
+        finally:
+            self._is_telling = False
+
+    def _end(self, fault: ModelFault | None) -> None:
+        """This connection is over; the first reason counts."""
+        if not self._over.is_set():
+            self._end_fault = fault
+            self._over.set()
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return
+
+
+def _is_loopback(url: str) -> bool:
+    """A proxy of the environment is for the world, not for a server on this machine."""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
