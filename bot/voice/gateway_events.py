@@ -1,11 +1,12 @@
 """What the voice gateway's core tells its shell to do, and where to find the server.
 
-`Gateway` (in `gateway.py`) answers every call with a list of these; the shell performs them in order and decides nothing.
+`Gateway` (in `gateway.py`) answers every call with a list of these; the shell performs them in order and decides nothing. After a raised `VoiceClosed` nothing
+more will come: the shell leaves the channel.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.voice.events import VoiceEvent
 
@@ -20,16 +21,13 @@ class VoiceServer:
     guild_id: int
     channel_id: int
     user_id: int
-    session_id: str
-    token: str
+    session_id: str = field(repr=False)
+    token: str = field(repr=False)
     endpoint: str
 
     @property
     def url(self) -> str:
         return f"wss://{self.endpoint.removeprefix('wss://').rstrip('/')}/?v=8"
-
-    def __repr__(self) -> str:
-        return f"VoiceServer(guild_id={self.guild_id}, channel_id={self.channel_id}, endpoint={self.endpoint!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,12 @@ class Rejoin:
 
 @dataclass(frozen=True, slots=True)
 class SendText:
-    data: str
+    data: str = field(repr=False)  # may hold the token
 
 
 @dataclass(frozen=True, slots=True)
 class SendBinary:
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +79,8 @@ class UseCipher:
     """
 
     mode: str
-    key: bytes
+    key: bytes = field(repr=False)
     ssrc: int
-
-    def __repr__(self) -> str:
-        return f"UseCipher(mode={self.mode!r}, ssrc={self.ssrc})"
 
 
 @dataclass(frozen=True, slots=True)
