@@ -1,0 +1,155 @@
+# Every sentence of Kith that a member sees or hears, in English. zh-CN.ftl holds the same keys with the same placeables.
+# No comment of a key says more than a translator needs. Discord's markdown (**bold**) is allowed; a placeable's value is escaped.
+
+## Commands: names and descriptions as Discord lists them (names: small letters; at most 32 characters; descriptions: 100)
+
+command-join = join
+command-join-description = Call me into your voice channel
+command-leave = leave
+command-leave-description = Send me out of the voice channel
+command-say = say
+command-say-description = Type something to me; I answer aloud
+option-text = text
+option-text-description = What you want to say
+command-persona = persona
+command-persona-description = Who I am
+command-persona-list = list
+command-persona-list-description = Everyone I can be
+command-persona-use = use
+command-persona-use-description = Choose who I am on this server
+command-persona-about = about
+command-persona-about-description = Get to know one of my personas
+option-name = name
+option-name-description = The persona
+command-consent = consent
+command-consent-description = What I may hear of you
+command-consent-allow = allow
+command-consent-allow-description = Let me hear you on this server
+command-consent-stop = stop
+command-consent-stop-description = Stop me from hearing you, at once
+command-consent-explain = explain
+command-consent-explain-description = What happens to your voice
+command-status = status
+command-status-description = Whom I hear, who I am, and how the call fares
+
+## The panel in the channel
+
+panel =
+    I am in **{ $channel }** as **{ $persona }**. I am an AI.
+    I hear nobody until they agree; whoever agrees is heard on this server until they say stop.
+panel-allow = Let Kith hear me
+panel-stop = Stop listening to me
+panel-explain = What happens to my voice?
+
+## Consent
+
+consent-allowed = I hear you from now on. **Stop listening to me** or `/consent stop` ends it at once.
+consent-allowed-already = I hear you already. **Stop listening to me** or `/consent stop` ends it at once.
+consent-allowed-elsewhere = Thank you. I will hear you when we are in a voice channel together. `/consent stop` ends it at once.
+consent-stopped = I do not hear you any more. What you had begun to say was dropped.
+consent-stopped-already = I do not hear you: you have not agreed, or you took it back.
+consent-explain =
+    __What happens to your voice__
+    I am an AI, not a person. I hear nobody by default. While you have not agreed, your packets are thrown away unopened, before they are even decrypted.
+    • **When you agree**, what you say in a voice channel with me is decrypted here and sent, with your display name, to a speech model: { $model }. It answers, and I play the answer. The call stays end-to-end encrypted, but I and that model are one of its ends.
+    • **What is kept:** no sound, ever. While a call lasts, the model remembers the talk; afterwards it is gone here. On my operator's disk there is only that you agreed or took it back, and when, and that there was a call.
+    • **You decide:** agreement is for this server alone. `/consent stop` or the button ends it before your next packet. No admin can agree for you.
+    What the model's provider does with speech is in its own terms; how its voices were trained is not something I can vouch for.
+    • **Not for emergencies:** if you or someone else is in danger, call your local emergency number.
+consent-model-local = a small one on my operator's own machine; nothing leaves it
+consent-model-local-services = one on my operator's own machine, with parts of it at other services that my operator chose
+consent-model-provider = { $name } by { $provider }
+notice = Hello. I am { $persona }, and I am an A I. I hear nobody here until they agree; the buttons are in this channel's chat.
+
+## Joining, leaving, typing
+
+join-working = On my way to **{ $channel }**.
+leave-done = I have left the voice channel.
+leave-not-here = I am in no voice channel here.
+say-done = I heard you.
+say-hint-join-first = I am in no voice channel here. `/join` calls me into yours.
+room-goodbye = I have left the voice channel.
+room-alone = Nobody was left to talk with, so I have gone. `/join` calls me back.
+room-stopped = I am being restarted and have left the call. `/join` calls me back in a moment.
+
+## Personas
+
+persona-list = **Who I can be**
+persona-list-entry = **{ $name }** (`{ $slug }`): { $tagline }
+persona-list-current = **{ $name }** (`{ $slug }`), at present: { $tagline }
+persona-used = I am **{ $name }** now. { $tagline }
+persona-used-already = I am **{ $name }** already.
+persona-about-title = **{ $name }** (`{ $slug }`)
+persona-about-languages = Speaks: { $languages }
+persona-about-rating = { $rating ->
+    [teen] For teenagers and older.
+    [adult] For adults.
+   *[everyone] For everyone.
+}
+persona-about-talk = Talkativeness: { $talkativeness } of 100
+language-en = English
+language-zh = Chinese
+
+## Status
+
+status-none = I am in no voice channel here. `/join` calls me into yours.
+status-title = In **{ $channel }** as **{ $persona }**
+status-heard = { $count ->
+    [0] I hear nobody: no one here has agreed.
+    [one] I hear one person: { $names }
+   *[other] I hear { $count } people: { $names }
+}
+status-encrypted = { $code ->
+    [none] This call is end-to-end encrypted.
+   *[other] This call is end-to-end encrypted. Privacy code: { $code }
+}
+status-not-encrypted = This call is not end-to-end encrypted (stage channels are not).
+status-connecting = The voice connection is not up at the moment.
+status-model = { $state ->
+    [ready] { $model } answers.
+    [connecting] { $model } is being called.
+    [failed] { $model } does not answer. See the messages above.
+   *[asleep] { $model } is asleep until someone who agreed is here.
+}
+status-latency = Last answers began after { $latest } ms (typically { $median } ms, over { $turns } turns).
+status-loss = Of what I was sent, { $loss } % was lost on the way.
+
+## Who may do what
+
+error-need-manager = Only people who manage this server, or whom its admins named, may choose who I am.
+error-guild-only = That works on a server only.
+error-not-in-voice = Enter a voice channel first, then call me.
+error-not-in-call = I am in no voice channel here. `/join` calls me into yours.
+error-other-channel = I am in another voice channel of this server. Come over, or send me out with `/leave` first.
+error-too-fast = One moment: try again in { $seconds } s.
+error-say-empty = There was nothing to say in that.
+
+## What can go wrong
+
+error-unexpected = Something went wrong on my side, and it was noted. Please try again.
+error-setting = My operator has to put a setting right first.
+error-storage = I cannot reach my notes at the moment, so nothing was changed. Please try again later.
+error-consent-unsaved = I do not hear you any more. My notes cannot be reached, though, so this may not survive a restart: please say stop again later.
+error-persona = One of my persona files is not right; my operator has to look.
+error-persona-unknown = There is no persona called { $slug }. `/persona list` shows everyone I can be.
+error-audio = I cannot make sound on this machine; my operator has to look.
+error-scene = The scene file is not right.
+error-voice-missing-permission = I may not enter that voice channel. I need the permissions View Channel, Connect and Speak there.
+error-voice-channel-full = That voice channel is full.
+error-voice-channel-gone = That voice channel is gone.
+error-voice-kicked = I was sent out of the voice channel. `/join` calls me back.
+error-voice-encryption-required = I could not take part in the channel's end-to-end encryption, so I stay out.
+error-voice-rate-limited = Discord asks me to slow down. Please try again in a few minutes.
+error-voice-no-answer = Discord's voice server does not answer. Please try again in a moment.
+error-voice-unexpected-participant = Someone is in this call's encryption whom Discord did not announce. Compare your privacy codes; I listen to nobody I do not know.
+error-voice-failed = The voice connection did not come up. Please try again in a moment.
+error-voice-closed = The voice connection was lost and did not come back. `/join` calls me back.
+error-model-key-refused = My speech model refused its key. My operator has to look; I keep still until then.
+error-model-no-balance = The account of my speech model is empty. My operator has to look; I keep still until then.
+error-model-not-found = My speech model was not found where I was told it is. My operator has to look.
+error-model-bad-request = My speech model does not understand how I call it. My operator has to look.
+error-model-moderated = My speech model's provider declined to take part in this talk.
+error-model-rate-limited = My speech model asks me to slow down. I will answer again shortly.
+error-model-overloaded = My speech model is overloaded. I keep trying.
+error-model-unreachable = I cannot reach my speech model. I keep trying.
+error-model-closed = The line to my speech model broke. I am calling it again.

@@ -1,0 +1,153 @@
+# Kith 会让成员看到或听到的每一句话（简体中文）。键与占位符须与 en.ftl 一致。
+
+## 命令
+
+command-join = 加入
+command-join-description = 叫我进你的语音频道
+command-leave = 离开
+command-leave-description = 让我离开语音频道
+command-say = 说
+command-say-description = 打字跟我说话，我会出声回答
+option-text = 内容
+option-text-description = 你想说的话
+command-persona = 角色
+command-persona-description = 我是谁
+command-persona-list = 列表
+command-persona-list-description = 我可以是哪些角色
+command-persona-use = 切换
+command-persona-use-description = 选择我在本服务器的角色
+command-persona-about = 介绍
+command-persona-about-description = 认识我的某个角色
+option-name = 名称
+option-name-description = 角色
+command-consent = 授权
+command-consent-description = 我可以听到你的什么
+command-consent-allow = 同意
+command-consent-allow-description = 允许我在本服务器听到你
+command-consent-stop = 停止
+command-consent-stop-description = 让我立刻不再听你
+command-consent-explain = 说明
+command-consent-explain-description = 你的声音会怎样
+command-status = 状态
+command-status-description = 我在听谁、我是谁、通话状况如何
+
+## 频道里的面板
+
+panel =
+    我在 **{ $channel }**，现在是 **{ $persona }**。我是人工智能。
+    没有人同意之前，我谁也听不到；同意之后，我会在本服务器听到你，直到你说停。
+panel-allow = 允许 Kith 听我说话
+panel-stop = 不要再听我说话
+panel-explain = 我的声音会怎样？
+
+## 授权
+
+consent-allowed = 从现在起我能听到你了。想停就点“**不要再听我说话**”或用 `/consent stop`，立刻生效。
+consent-allowed-already = 我已经能听到你了。想停就点“**不要再听我说话**”或用 `/consent stop`，立刻生效。
+consent-allowed-elsewhere = 谢谢。等我们在同一个语音频道时，我就能听到你。`/consent stop` 立刻停止。
+consent-stopped = 我不再听你了。你刚说到一半的话也已丢弃。
+consent-stopped-already = 我没有在听你：你还没同意，或已经收回了同意。
+consent-explain =
+    __你的声音会怎样__
+    我是人工智能，不是真人。默认我谁也听不到。你没同意时，你的语音数据包不会被解密，直接丢弃。
+    • **你同意之后**，你在有我的语音频道里说的话会在这里解密，连同你的显示名称发送给语音模型：{ $model }。它作答，我播放。通话仍是端到端加密的，但我和这个模型是其中的一端。
+    • **会保留什么：**声音从不保存。通话期间模型记得聊了什么；结束后这里就没有了。我的运营者的硬盘上只有你何时同意或收回，以及有过一次通话。
+    • **由你决定：**同意只对本服务器有效。`/consent stop` 或按钮会在你的下一个数据包之前生效。管理员不能替你同意。
+    模型提供方如何处理语音，以其自己的条款为准；它的声音是怎样训练出来的，我无法担保。
+    • **紧急情况请勿依赖我：**如果你或他人有危险，请拨打当地的紧急电话。
+consent-model-local = 一个在我的运营者自己机器上的小模型，数据不离开那台机器
+consent-model-local-services = 一个在我的运营者自己机器上的模型，其中一部分由运营者选定的其他服务完成
+consent-model-provider = { $provider } 的 { $name }
+notice = 大家好，我是{ $persona }，我是人工智能。没有人同意之前，我谁也听不到；按钮在本频道的聊天里。
+
+## 加入、离开、打字
+
+join-working = 正在去 **{ $channel }**。
+leave-done = 我已离开语音频道。
+leave-not-here = 我不在这里的任何语音频道。
+say-done = 收到。
+say-hint-join-first = 我不在这里的任何语音频道。用 `/join` 叫我来。
+room-goodbye = 我已离开语音频道。
+room-alone = 没有人可聊了，我先走了。用 `/join` 叫我回来。
+room-stopped = 我正在重启，已离开通话。稍后用 `/join` 叫我回来。
+
+## 角色
+
+persona-list = **我可以是**
+persona-list-entry = **{ $name }**（`{ $slug }`）：{ $tagline }
+persona-list-current = **{ $name }**（`{ $slug }`），当前：{ $tagline }
+persona-used = 现在我是 **{ $name }**。{ $tagline }
+persona-used-already = 我已经是 **{ $name }** 了。
+persona-about-title = **{ $name }**（`{ $slug }`）
+persona-about-languages = 语言：{ $languages }
+persona-about-rating = { $rating ->
+    [teen] 适合青少年及以上。
+    [adult] 仅限成年人。
+   *[everyone] 适合所有人。
+}
+persona-about-talk = 健谈程度：{ $talkativeness }／100
+language-en = 英语
+language-zh = 中文
+
+## 状态
+
+status-none = 我不在这里的任何语音频道。用 `/join` 叫我来。
+status-title = 在 **{ $channel }**，现在是 **{ $persona }**
+status-heard = { $count ->
+    [0] 我没有在听任何人：这里还没有人同意。
+   *[other] 我在听 { $count } 个人：{ $names }
+}
+status-encrypted = { $code ->
+    [none] 本次通话为端到端加密。
+   *[other] 本次通话为端到端加密。隐私代码：{ $code }
+}
+status-not-encrypted = 本次通话不是端到端加密的（讲台频道都不是）。
+status-connecting = 语音连接目前没有接通。
+status-model = { $state ->
+    [ready] { $model } 正在应答。
+    [connecting] 正在呼叫 { $model }。
+    [failed] { $model } 没有应答，原因见上面的消息。
+   *[asleep] { $model } 在休眠，等有同意的人来。
+}
+status-latency = 最近一次回答在 { $latest } 毫秒后开始（{ $turns } 轮的中位数为 { $median } 毫秒）。
+status-loss = 发给我的声音中有 { $loss } % 在路上丢失。
+
+## 权限
+
+error-need-manager = 只有能管理本服务器的人，或管理员指定的人，才能选择我是谁。
+error-guild-only = 这只能在服务器里用。
+error-not-in-voice = 请先进入一个语音频道，再叫我。
+error-not-in-call = 我不在这里的任何语音频道。用 `/join` 叫我来。
+error-other-channel = 我在本服务器的另一个语音频道。请过来，或先用 `/leave` 让我离开。
+error-too-fast = 稍等：请在 { $seconds } 秒后再试。
+error-say-empty = 里面没有可说的内容。
+
+## 出错时
+
+error-unexpected = 我这边出了点问题，已经记下。请再试一次。
+error-setting = 需要我的运营者先改正一项设置。
+error-storage = 我暂时读不到自己的记录，所以什么也没有改变。请稍后再试。
+error-consent-unsaved = 我不再听你了。但我暂时写不进记录，重启后可能失效：请稍后再说一次停止。
+error-persona = 我的某个角色文件有问题，需要运营者看一下。
+error-persona-unknown = 没有叫 { $slug } 的角色。`/persona list` 会列出我可以是谁。
+error-audio = 我在这台机器上发不出声音，需要运营者看一下。
+error-scene = 场景文件有问题。
+error-voice-missing-permission = 我进不去那个语音频道。我在那里需要“查看频道”“连接”“说话”权限。
+error-voice-channel-full = 那个语音频道满了。
+error-voice-channel-gone = 那个语音频道不在了。
+error-voice-kicked = 我被请出了语音频道。用 `/join` 叫我回来。
+error-voice-encryption-required = 我无法加入该频道的端到端加密，所以不进去。
+error-voice-rate-limited = Discord 要我慢一点。请过几分钟再试。
+error-voice-no-answer = Discord 的语音服务器没有应答。请稍后再试。
+error-voice-unexpected-participant = 这次通话的加密里有一个 Discord 没有通报的人。请核对隐私代码；我不认识的人我不听。
+error-voice-failed = 语音连接没有建立起来。请稍后再试。
+error-voice-closed = 语音连接断了，没有恢复。用 `/join` 叫我回来。
+error-model-key-refused = 语音模型拒绝了密钥，需要运营者看一下；在那之前我保持安静。
+error-model-no-balance = 语音模型的账户没有余额了，需要运营者看一下；在那之前我保持安静。
+error-model-not-found = 在指定的地方找不到语音模型，需要运营者看一下。
+error-model-bad-request = 语音模型看不懂我的请求，需要运营者看一下。
+error-model-moderated = 语音模型的提供方拒绝参与这次谈话。
+error-model-rate-limited = 语音模型要我慢一点，我很快会再回答。
+error-model-overloaded = 语音模型过载了，我会一直尝试。
+error-model-unreachable = 我联系不上语音模型，我会一直尝试。
+error-model-closed = 与语音模型的连接断了，我正在重新呼叫。
