@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.audio.frame import DISCORD_CLOCK_HZ, MODEL_RATE_HZ
-from bot.audio.opus import OpusDecoder
-from bot.errors import AudioError
+from bot.audio.opus import OpusDecoder, OpusError
 from bot.rehearsal.media_wire import SILENCE
 
 RESYNC_S: Final = 0.2
@@ -111,7 +110,7 @@ class Ears:
 def _decode(decoder: OpusDecoder, opus: bytes) -> Sound:
     try:
         return np.frombuffer(decoder.decode(opus), dtype="<i2").astype(np.int16)
-    except AudioError:
+    except OpusError:
         return np.zeros(0, dtype=np.int16)
 
 

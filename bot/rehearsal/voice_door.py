@@ -70,7 +70,13 @@ class Door:
         limit_s = MISSED_HEARTBEATS * self._directory.rules.heartbeat_interval_ms / 1000
         for link in list(self._links):
             if now - link.heartbeat_at > limit_s:
-                link.close(CloseCode.SESSION_TIMEOUT, "Session timed out.")
+                self._shut(link, CloseCode.SESSION_TIMEOUT, "Session timed out.")
+
+    def _shut(self, link: Link, code: CloseCode, reason: str) -> None:
+        """Close for the client's fault: its session, if it has one, is over at once."""
+        link.close(code, reason)
+        if link.session is not None and link.session.link is link:
+            self._directory.end((link.session.ticket.guild_id, link.session.user_id), code, reason)
 
     def _lost(self, link: Link, code: int) -> None:
         session = link.session
@@ -95,7 +101,7 @@ class Door:
         except _Refusal as refusal:
             user_id = link.session.user_id if link.session is not None else 0
             self._directory.closes.append((user_id, refusal.code, str(refusal)))
-            link.close(refusal.code, str(refusal))
+            self._shut(link, refusal.code, str(refusal))
 
     def _receive_binary(self, link: Link, message: bytes) -> None:
         session = link.session
