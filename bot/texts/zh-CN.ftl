@@ -42,9 +42,9 @@ panel-explain = 我的声音会怎样？
 
 ## 授权
 
-consent-allowed = 从现在起我能听到你了。想停就点“**不要再听我说话**”或用 `/consent stop`，立刻生效。
-consent-allowed-already = 我已经能听到你了。想停就点“**不要再听我说话**”或用 `/consent stop`，立刻生效。
-consent-allowed-elsewhere = 谢谢。等我们在同一个语音频道时，我就能听到你。`/consent stop` 立刻停止。
+consent-allowed = 从现在起我能听到你了。想停就点“**不要再听我说话**”或用 `/授权 停止`，立刻生效。
+consent-allowed-already = 我已经能听到你了。想停就点“**不要再听我说话**”或用 `/授权 停止`，立刻生效。
+consent-allowed-elsewhere = 谢谢。等我们在同一个语音频道时，我就能听到你。`/授权 停止` 立刻停止。
 consent-stopped = 我不再听你了。你刚说到一半的话也已丢弃。
 consent-stopped-already = 我没有在听你：你还没同意，或已经收回了同意。
 consent-explain =
@@ -52,7 +52,7 @@ consent-explain =
     我是人工智能，不是真人。默认我谁也听不到。你没同意时，你的语音数据包不会被解密，直接丢弃。
     • **你同意之后**，你在有我的语音频道里说的话会在这里解密，连同你的显示名称发送给语音模型：{ $model }。它作答，我播放。通话仍是端到端加密的，但我和这个模型是其中的一端。
     • **会保留什么：**声音从不保存。通话期间模型记得聊了什么；结束后这里就没有了。我的运营者的硬盘上只有你何时同意或收回，以及有过一次通话。
-    • **由你决定：**同意只对本服务器有效。`/consent stop` 或按钮会在你的下一个数据包之前生效。管理员不能替你同意。
+    • **由你决定：**同意只对本服务器有效。`/授权 停止` 或按钮会在你的下一个数据包之前生效。管理员不能替你同意。
     模型提供方如何处理语音，以其自己的条款为准；它的声音是怎样训练出来的，我无法担保。
     • **紧急情况请勿依赖我：**如果你或他人有危险，请拨打当地的紧急电话。
 consent-model-local = 一个在我的运营者自己机器上的小模型，数据不离开那台机器
@@ -66,10 +66,10 @@ join-working = 正在去 **{ $channel }**。
 leave-done = 我已离开语音频道。
 leave-not-here = 我不在这里的任何语音频道。
 say-done = 收到。
-say-hint-join-first = 我不在这里的任何语音频道。用 `/join` 叫我来。
+say-hint-join-first = 我不在这里的任何语音频道。用 `/加入` 叫我来。
 room-goodbye = 我已离开语音频道。
-room-alone = 没有人可聊了，我先走了。用 `/join` 叫我回来。
-room-stopped = 我正在重启，已离开通话。稍后用 `/join` 叫我回来。
+room-alone = 没有人可聊了，我先走了。用 `/加入` 叫我回来。
+room-stopped = 我正在重启，已离开通话。稍后用 `/加入` 叫我回来。
 
 ## 角色
 
@@ -91,7 +91,7 @@ language-zh = 中文
 
 ## 状态
 
-status-none = 我不在这里的任何语音频道。用 `/join` 叫我来。
+status-none = 我不在这里的任何语音频道。用 `/加入` 叫我来。
 status-title = 在 **{ $channel }**，现在是 **{ $persona }**
 status-heard = { $count ->
     [0] 我没有在听任何人：这里还没有人同意。
@@ -117,8 +117,8 @@ status-loss = 发给我的声音中有 { $loss } % 在路上丢失。
 error-need-manager = 只有能管理本服务器的人，或管理员指定的人，才能选择我是谁。
 error-guild-only = 这只能在服务器里用。
 error-not-in-voice = 请先进入一个语音频道，再叫我。
-error-not-in-call = 我不在这里的任何语音频道。用 `/join` 叫我来。
-error-other-channel = 我在本服务器的另一个语音频道。请过来，或先用 `/leave` 让我离开。
+error-not-in-call = 我不在这里的任何语音频道。用 `/加入` 叫我来。
+error-other-channel = 我在本服务器的另一个语音频道。请过来，或先用 `/离开` 让我离开。
 error-too-fast = 稍等：请在 { $seconds } 秒后再试。
 error-say-empty = 里面没有可说的内容。
 
@@ -129,19 +129,19 @@ error-setting = 需要我的运营者先改正一项设置。
 error-storage = 我暂时读不到自己的记录，所以什么也没有改变。请稍后再试。
 error-consent-unsaved = 我不再听你了。但我暂时写不进记录，重启后可能失效：请稍后再说一次停止。
 error-persona = 我的某个角色文件有问题，需要运营者看一下。
-error-persona-unknown = 没有叫 { $slug } 的角色。`/persona list` 会列出我可以是谁。
+error-persona-unknown = 没有叫 { $slug } 的角色。`/角色 列表` 会列出我可以是谁。
 error-audio = 我在这台机器上发不出声音，需要运营者看一下。
 error-scene = 场景文件有问题。
 error-voice-missing-permission = 我进不去那个语音频道。我在那里需要“查看频道”“连接”“说话”权限。
 error-voice-channel-full = 那个语音频道满了。
 error-voice-channel-gone = 那个语音频道不在了。
-error-voice-kicked = 我被请出了语音频道。用 `/join` 叫我回来。
+error-voice-kicked = 我被请出了语音频道。用 `/加入` 叫我回来。
 error-voice-encryption-required = 我无法加入该频道的端到端加密，所以不进去。
 error-voice-rate-limited = Discord 要我慢一点。请过几分钟再试。
 error-voice-no-answer = Discord 的语音服务器没有应答。请稍后再试。
 error-voice-unexpected-participant = 这次通话的加密里有一个 Discord 没有通报的人。请核对隐私代码；我不认识的人我不听。
 error-voice-failed = 语音连接没有建立起来。请稍后再试。
-error-voice-closed = 语音连接断了，没有恢复。用 `/join` 叫我回来。
+error-voice-closed = 语音连接断了，没有恢复。用 `/加入` 叫我回来。
 error-model-key-refused = 语音模型拒绝了密钥，需要运营者看一下；在那之前我保持安静。
 error-model-no-balance = 语音模型的账户没有余额了，需要运营者看一下；在那之前我保持安静。
 error-model-not-found = 在指定的地方找不到语音模型，需要运营者看一下。
