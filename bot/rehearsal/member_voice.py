@@ -160,6 +160,7 @@ class MemberVoice:
         except ConnectionClosed:
             pass  # the code below says how it ended
         self.close_code = websocket.close_code
+        self._changed.set()
 
     async def _receive_json(self, message: dict[str, Any]) -> None:
         self._sequence_seen = message.get("seq", self._sequence_seen)
@@ -307,7 +308,7 @@ class MemberVoice:
     async def until_heard(self, user_id: int, *, after: float | None = None, timeout_s: float = 10.0) -> float:
         """Waits for sound of that member that arrives after `after` (unset: now); the time of it. Raises TimeoutError."""
         after = time.monotonic() if after is None else after
-        await self._until(lambda: (self.ears.sound_at(user_id) or 0.0) > after, timeout_s)
+        await self.until(lambda: (self.ears.sound_at(user_id) or 0.0) > after, timeout_s)
         return self.ears.sound_at(user_id) or 0.0
 
     async def until_quiet(self, user_id: int, *, quiet_s: float = 0.5, timeout_s: float = 60.0) -> float:
@@ -322,11 +323,12 @@ class MemberVoice:
     async def until_ready(self, timeout_s: float = 10.0, others: set[int] | None = None) -> None:
         """Waits until what this member says can be understood: at version 0, or in the group (with all of `others`)."""
         wanted = others or set()
-        await self._until(
+        await self.until(
             lambda: self.group.is_ready and (self.group.version == 0 or wanted <= self.group.user_ids), timeout_s
         )
 
-    async def _until(self, holds: Callable[[], bool], timeout_s: float) -> None:
+    async def until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+        """Waits until `holds()`, asked whenever something was received. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not holds():
                 self._changed.clear()
