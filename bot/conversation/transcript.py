@@ -1,0 +1,59 @@
+"""What was said in the room, by whom: the last lines only, in memory only.
+
+It exists for a model that lost its memory (a new session is told what the talk was about) and for captions. It is not the
+memory of the companion, and no log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from bot.conversation.events import Caption, CaptionKind
+
+LINES: Final = 60
+RECAP_LINES: Final = 12
+RECAP_CHARS: Final = 1_500
+LINE_CHARS: Final = 240
+
+
+class Transcript:
+    """The last `LINES` captions; the oldest goes first."""
+
+    def __init__(self) -> None:
+        self._lines: deque[Caption] = deque(maxlen=LINES)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: Caption) -> None:
+        self._lines.append(line)
+
+    def forget(self, user_id: int) -> None:
+        """Drop what a member said who does not want to be heard any more."""
+        kept = [line for line in self._lines if line.user_id != user_id]
+        self._lines = deque(kept, maxlen=LINES)
+
+    def clear(self) -> None:
+        self._lines.clear()
+
+    def recap(self) -> str:
+        """The last lines as one text for a model that remembers nothing; empty when nothing was said."""
+        lines: list[str] = []
+        room = RECAP_CHARS
+        for line in list(self._lines)[-RECAP_LINES:][::-1]:
+            text = _recap_line(line)
+            room -= len(text)
+            if room < 0:
+                break
+            lines.append(text)
+        if not lines:
+            return ""
+        return "The connection was renewed. The talk so far, quoted, oldest line first:\n" + "\n".join(reversed(lines))
+
+
+def _recap_line(line: Caption) -> str:
+    verb = "types" if line.kind is CaptionKind.TYPED else "says"
+    who = "You" if line.kind is CaptionKind.HEARD else f"[{line.speaker}]"
+    text = " ".join(line.text.split())[:LINE_CHARS]
+    return f"{who} {verb.removesuffix('s') if who == 'You' else verb}: {text}{' (interrupted)' if line.is_cut else ''}"
