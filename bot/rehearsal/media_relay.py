@@ -35,6 +35,7 @@ from bot.rehearsal.media_wire import (
 
 Address = tuple[str, int]
 NONCES_KEPT: Final = 1_024
+VIDEO_PAYLOAD_TYPE: Final = 101
 PREMATURE_LIMIT: Final = 25
 """So many packets may overtake the op 5 that precedes them: two paths, no order between them. Half a second of sound."""
 
@@ -140,6 +141,9 @@ class MediaRelay:
         session.last_packet_at = max(session.last_packet_at, now)
         if discovered_ssrc(data) == session.ssrc:
             return self._discover(session, address, now)
+        if session.address is None:
+            session.counts["before discovery"] += 1
+            return []
         if len(data) == KEEPALIVE_BYTES:
             return self._keepalive(session, data, now)
         if is_rtcp(data):
@@ -256,6 +260,15 @@ class MediaRelay:
             size = self._random.randint(1, 255)
             data = seal_packet(listener.cipher, empty, extension=self._extension(packet), padding_bytes=size)
             out += self._send(listener, data, now)
+        return out
+
+    def video(self, session: MediaSession, now: float) -> list[Outgoing]:
+        """A packet of the member's camera (SSRC + 1, payload type 101) to everyone else: nothing to listen to."""
+        out: list[Outgoing] = []
+        picture = MediaPacket(session.ssrc + 1, self._random.randrange(1 << 16), 0, VIDEO_PAYLOAD_TYPE, bytes(900))
+        for listener in self._peers(session):
+            if self._may_hear(listener, now) and listener.cipher is not None:
+                out += self._send(listener, seal_packet(listener.cipher, picture), now)
         return out
 
     def _extension(self, packet: MediaPacket) -> bytes:

@@ -181,6 +181,22 @@ class VoiceServer:
         """Change it to lose, delay or damage what the member is sent."""
         return self._directory.sabotage[user_id]
 
+    def inject(self, guild_id: int, user_id: int, message: str | bytes) -> None:
+        """Send the member this very frame: a heartbeat request, an op of tomorrow, rubbish. Raises KeyError, without a socket."""
+        session = self._directory.sessions[guild_id, user_id]
+        if session.link is None:
+            raise KeyError((guild_id, user_id))
+        session.link.put(message)
+
+    def show_video(self, guild_id: int, user_id: int, packets: int = 5) -> None:
+        """The member turns a camera on: op 12 to the others, and some packets of video."""
+        session = self._directory.sessions[guild_id, user_id]
+        self._directory.call_of(session).show_video(session)
+        now = time.monotonic()
+        for _ in range(packets):
+            for outgoing in self.relay.video(session.media, now):
+                self._udp.send(outgoing, now)
+
     # ------------------------------------------------------------------ what happens to a call
 
     def call(self, channel_id: int) -> VoiceCall:
