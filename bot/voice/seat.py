@@ -22,9 +22,11 @@ from bot.errors import VoiceFault
 from bot.voice.gateway_events import VoiceServer
 
 ANSWER_S: Final = 10.0
-"""Discord answers within a second or never."""
+"""For a first join: Discord answers within a second or never, but nobody is waiting in mid-call."""
 
 REJOIN_ANSWER_S: Final = 4.0
+"""In mid-call: shorter than the gateway waits after a close that may be a move."""
+
 REJOINS: Final = 3
 LEAVE_PAUSE_S: Final = 0.5
 """Between leaving and joining again, so that the two do not collapse into "nothing changed"."""
@@ -100,6 +102,16 @@ class Seat:
     def is_seated(self) -> bool:
         """Both answers are here and nothing has happened since."""
         return self._phase is _Phase.SEATED
+
+    @property
+    def is_taken(self) -> bool:
+        """We are in the channel or have asked for it, and are not about to leave."""
+        return self._phase not in {_Phase.OUT, _Phase.LEAVING}
+
+    @property
+    def is_awaiting_endpoint(self) -> bool:
+        """Discord has no voice server for the channel at the moment."""
+        return self._is_away
 
     def join(self, now: float) -> list[SeatCommand]:
         """Ask for the channel, for the first time: no answer means a refusal, so it is not asked again."""
@@ -188,7 +200,7 @@ class Seat:
         if self._phase is _Phase.SEATED and now >= self._unclaimed_until:
             self._server = None  # a token is good for one channel, even where the endpoint stays
         self._unclaimed_until = 0.0
-        self._phase, self._deadline = _Phase.WAITING, now + ANSWER_S
+        self._phase, self._deadline = _Phase.WAITING, now + REJOIN_ANSWER_S
         return moved + self._begin()
 
     def _server_gone(self, now: float) -> list[SeatCommand]:

@@ -120,8 +120,10 @@ class Sender:
         return None
 
     def announcement(self, now: float) -> bytes | None:
-        """One silence frame for a fresh session: a server forwards audio only to an address that it heard from."""
-        return self._seal(SILENCE, now)
+        """One silence frame for a fresh session, unless speech says it already: a server forwards audio only to an
+        address that it heard audio from.
+        """
+        return None if self.is_speaking else self._seal(SILENCE, now)
 
     def stats(self) -> SenderStats:
         return SenderStats(self._sent, self._silences, self._underruns, self._withheld)

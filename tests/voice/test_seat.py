@@ -126,8 +126,8 @@ def test_a_move_long_after_a_migration_waits_for_its_own_server() -> None:
 def test_a_move_without_a_server_leaves_and_joins_the_new_channel() -> None:
     seat = seated()
     seat.state_updated(HALL, "s", 5.0)
-    assert seat.tick(5.0 + ANSWER_S) == [Ask(None)]
-    assert seat.tick(5.0 + ANSWER_S + LEAVE_PAUSE_S) == [Ask(HALL)]
+    assert seat.tick(5.0 + REJOIN_ANSWER_S) == [Ask(None)]
+    assert seat.tick(5.0 + REJOIN_ANSWER_S + LEAVE_PAUSE_S) == [Ask(HALL)]
 
 
 def test_being_disconnected_is_the_end() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_sequences_are_contiguous_and_timestamps_are_the_grid(story: list[tuple[
             (packet,) = getattr(grid, action)(1)
             if packet:
                 sent.append((at, packet))
-    for (earlier, before), (later, after) in zip(sent, sent[1:], strict=False):
+    for (earlier, before), (later, after) in pairwise(sent):
         assert after.sequence == (before.sequence + 1) & 0xFFFF
         steps = round((later - earlier) / FRAME_S)
         assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == steps * FRAME_TICKS
