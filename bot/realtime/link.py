@@ -17,15 +17,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
-from bot.errors import ModelFault
+from bot.errors import ModelError, ModelFault
 from bot.realtime.backlog import Backlog
 from bot.realtime.backoff import Backoff
-from bot.realtime.dialect import MESSAGE_LIMIT_BYTES, ConnectOptions, ConnectRequest, Dialect
+from bot.realtime.dialect import ConnectOptions, Dialect
 from bot.realtime.events import (
     Append,
     Clear,
@@ -40,13 +39,10 @@ from bot.realtime.events import (
 )
 from bot.realtime.outcome import Outcome
 from bot.realtime.session import Session, SessionOptions
+from bot.realtime.upgrade import open_socket
 
 logger = logging.getLogger(__name__)
 
-OPEN_TIMEOUT_S: Final = 10.0
-CLOSE_TIMEOUT_S: Final = 2.0
-PING_EVERY_S: Final = 20.0
-PING_TIMEOUT_S: Final = 10.0
 TICK_S: Final = 0.1
 STEADY_S: Final = 10.0
 """A session that lasted so long was a success: the next wait is short again."""
@@ -55,10 +51,6 @@ STALLED_S: Final = 1.0
 MAX_STALLED_SOUND: Final = 50
 MAX_BURST_SOUND: Final = 3000
 MAX_CONTROL: Final = 512
-
-# The library's own logger writes every header and frame at debug level: keys and speech.
-_socket_logger = logging.getLogger("bot.realtime.socket")
-_socket_logger.setLevel(logging.WARNING)
 
 
 @dataclass(slots=True)
@@ -161,19 +153,15 @@ class ModelLink:
 
     async def _connect_and_serve(self) -> ModelFault | None:
         """One socket from upgrade to end. `None`: the end was planned."""
-        request = self._dialect.connect(self._connect_options)
         self._over.clear()
         self._end_fault = None
         try:
             async with asyncio.timeout(None) as self._patience:
-                socket = await self._open(request)
-        except InvalidStatus as error:
-            body = (error.response.body or b"")[:4096].decode("utf-8", "replace")
-            return self._dialect.refused(error.response.status_code, body)
-        except InvalidURI:
-            return ModelFault.BAD_REQUEST
-        except (InvalidHandshake, OSError, EOFError):  # a TimeoutError is an OSError
-            return ModelFault.UNREACHABLE
+                socket = await open_socket(self._dialect, self._connect_options)
+        except ModelError as error:
+            return error.fault
+        except TimeoutError:
+            return None  # closed while the server took its time
         finally:
             self._patience = None
         self._stats.connections += 1
@@ -182,20 +170,6 @@ class ModelLink:
         finally:
             await socket.close()
         return self._end_fault
-
-    async def _open(self, request: ConnectRequest) -> ClientConnection:
-        return await connect(
-            request.url,
-            additional_headers=request.headers,
-            compression=None,  # base64 of PCM does not shrink, and deflate costs more than all else together
-            max_size=MESSAGE_LIMIT_BYTES,
-            open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=PING_EVERY_S,
-            ping_timeout=PING_TIMEOUT_S,
-            proxy=None if _is_loopback(request.url) else True,
-            logger=_socket_logger,
-        )
 
     async def _serve(self, socket: ClientConnection) -> None:
         opened_at = self._taken_at = self._clock()
@@ -301,8 +275,3 @@ async def _wait(event: asyncio.Event, timeout_s: float) -> None:
         await asyncio.wait_for(event.wait(), timeout_s)
     except TimeoutError:
         return
-
-
-def _is_loopback(url: str) -> bool:
-    """A proxy of the environment is for the world, not for a server on this machine."""
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}

@@ -293,8 +293,18 @@ class _Line:
             await self._socket.send(message)
 
     async def greet(self) -> None:
-        session = {"id": self._fake.next_id("sess"), "object": "realtime.session", "model": self._talk.model}
-        await self.emit("session.created", session=session | {"max_response_output_tokens": "4096"})
+        session = {
+            "id": self._fake.next_id("sess"),
+            "object": "realtime.session",
+            "model": self._talk.model,
+            "modalities": ["text", "audio"],
+            "instructions": "",
+            "voice": "linjiajiejie",
+            "input_audio_format": "pcm16",
+            "output_audio_format": "pcm16",
+            "max_response_output_tokens": "4096",  # a string here, a number elsewhere
+        }
+        await self.emit("session.created", session=session)
 
     async def expire(self) -> None:
         await asyncio.sleep(self._fake.session_s)
