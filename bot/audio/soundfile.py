@@ -41,7 +41,8 @@ def write_wav(path: Path | str, channels: Sequence[Samples], rate_hz: int = MODE
     for column, channel in enumerate(channels):
         woven[: len(channel), column] = channel
     try:
-        with wave.open(str(path), "wb") as file:
+        # Opened here: `wave` leaves a half-made writer behind when it is the one that fails.
+        with open(path, "wb") as disk, wave.open(disk, "wb") as file:
             file.setnchannels(len(channels))
             file.setsampwidth(BYTES_PER_SAMPLE)
             file.setframerate(rate_hz)
