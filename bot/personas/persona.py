@@ -168,6 +168,18 @@ class Persona(Part):
     def name_in(self, locale: str) -> str:
         return self.name.say(language_of(locale))
 
+    def tagline_in(self, locale: str) -> str:
+        return self.tagline.say(language_of(locale))
+
+    def about_in(self, locale: str) -> str:
+        return self.about.say(language_of(locale))
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Everything that means them: slug, names, aliases."""
+        names = (self.slug, self.name.en, self.name.zh, *self.aliases)
+        return tuple(dict.fromkeys(name for name in names if name))
+
     def catchphrases_in(self, language: str) -> tuple[Catchphrase, ...]:
         return tuple(phrase for phrase in self.catchphrases if phrase.language == language)
 

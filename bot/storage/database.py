@@ -56,7 +56,7 @@ class Database:
         engine = create_engine(address)
         try:
             async with engine.connect() as connection:
-                await connection.run_sync(_look_over)
+                await connection.run_sync(look_over)
                 await connection.rollback()
                 await connection.run_sync(bring_to_head)
         except StorageError:
@@ -64,7 +64,7 @@ class Database:
             raise
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             await engine.dispose()
-            raise StorageError(_why_not(address, error)) from error
+            raise StorageError(why_not(address, error)) from error
         if path is not None and sqlite3.sqlite_version_info < WAL_RESET_FIXED:
             _log.info(
                 "sqlite_has_wal_reset_bug",
@@ -81,7 +81,7 @@ class Database:
             async with self._sessions.begin() as session:
                 yield session
         except SQLAlchemyError as error:
-            raise StorageError(_why_not(self._engine.url, error)) from error
+            raise StorageError(why_not(self._engine.url, error)) from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -143,18 +143,23 @@ def _make_folder(path: Path) -> None:
         raise StorageError(f"The folder {path.parent} for the database cannot be made: {error.strerror}.") from error
 
 
-def _look_over(connection: Connection) -> None:
+def look_over(connection: Connection) -> None:
+    """Raises `StorageError` for an SQLite file whose pages do not fit together."""
     if connection.dialect.name != "sqlite":
         return
     verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if verdict != "ok":
         raise StorageError(
-            f"The database {connection.engine.url.database} is damaged. Stop Kith, restore a copy, "
+            f"The database {_file_of(connection)} is damaged. Restore a copy, "
             "or move the file away to start with an empty one: then nobody has agreed to be heard until they agree anew."
         )
 
 
-def _why_not(address: URL, error: BaseException) -> str:
+def _file_of(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("PRAGMA database_list").all()[0][2])
+
+
+def why_not(address: URL, error: BaseException) -> str:
     """One sentence for the operator; an address may carry a password, so only its harmless parts are shown."""
     place = address.database if address.get_backend_name() == "sqlite" else address.render_as_string(hide_password=True)
     reason = str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,193 @@
+"""Opening a database: made, migrated, or refused with a sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from bot.errors import StorageError
+from bot.storage.database import Database, create_engine, parse_address
+from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.inspection import inspect_database
+from bot.storage.schema import bring_to_head, newest_revision, step_through
+from bot.storage.tables import Table
+
+pytestmark = pytest.mark.shell
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite+aiosqlite:///"))
+
+
+async def test_opening_makes_the_folder_and_the_newest_schema(database_url: str) -> None:
+    await (await Database.open(database_url)).close()
+    with sqlite3.connect(file_of(database_url)) as raw:
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest_revision(),)]
+        assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    raw.close()
+
+
+async def test_commits_are_on_the_disk_and_deleted_rows_are_overwritten(database: Database) -> None:
+    async with database.transaction() as session:
+        settings = [
+            (await session.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("synchronous", "secure_delete", "foreign_keys", "busy_timeout")
+        ]
+    assert settings == [2, 1, 1, 5000]
+
+
+async def test_the_migrations_make_exactly_the_tables_that_the_code_declares(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        bring_to_head(connection)
+        return list(compare_metadata(MigrationContext.configure(connection), Table.metadata))
+
+    engine = create_engine(parse_address(database_url.replace("/data", "")))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_migrations_go_down_and_up_again(database_url: str) -> None:
+    def tables(connection: Connection) -> set[str]:
+        names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+        connection.rollback()
+        return set(names)
+
+    def walk(connection: Connection) -> tuple[set[str], set[str]]:
+        bring_to_head(connection)
+        step_through(connection, command.downgrade, "base")
+        bare = tables(connection)
+        bring_to_head(connection)
+        return bare, tables(connection)
+
+    engine = create_engine(parse_address(database_url.replace("/data", "")))
+    async with engine.connect() as connection:
+        bare, full = await connection.run_sync(walk)
+    await engine.dispose()
+    assert bare == {"alembic_version"}
+    assert full == {"alembic_version", *Table.metadata.tables}
+
+
+async def test_what_was_stored_is_there_after_opening_again(database_url: str) -> None:
+    first = await Database.open(database_url)
+    await GuildSettingsRepository(first).choose_persona(7, "quizhost")
+    await first.close()
+    second = await Database.open(database_url)
+    assert (await GuildSettingsRepository(second).get(7)).persona == "quizhost"
+    await second.close()
+
+
+async def test_a_failed_migration_leaves_the_schema_as_it_was(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last statement of the first migration fails: nothing of the earlier ones may stay."""
+    path = file_of(database_url)
+    path.parent.mkdir()
+
+    def fail_at_calls(statement: str) -> None:
+        if "CREATE TABLE calls" in statement:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    from sqlalchemy import event
+
+    engine = create_engine(parse_address(database_url))
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda _c, _u, statement, *_: fail_at_calls(statement))
+    monkeypatch.setattr("bot.storage.database.create_engine", lambda _: engine)
+    with pytest.raises(StorageError, match="disk is full"):
+        await Database.open(database_url)
+    monkeypatch.undo()
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("SELECT name FROM sqlite_master WHERE name IN ('consent', 'calls')").fetchall() == []
+    raw.close()
+    await (await Database.open(database_url)).close()
+
+
+async def test_a_file_that_is_no_database_is_refused(database_url: str) -> None:
+    file_of(database_url).parent.mkdir()
+    file_of(database_url).write_bytes(b"These are the voyages of a text file, long enough to have a page. " * 100)
+    for opening in (Database.open(database_url), inspect_database(database_url)):
+        with pytest.raises(StorageError, match="damaged or no database"):
+            await opening
+
+
+async def test_a_damaged_database_is_refused_and_left_alone(database_url: str) -> None:
+    database = await Database.open(database_url)
+    for guild_id in range(300):
+        await GuildSettingsRepository(database).choose_persona(guild_id, "xiaoyue")
+    await database.close()
+    path = file_of(database_url)
+    damaged = bytearray(path.read_bytes())
+    damaged[4096 * 2 :] = b"\xa5" * (len(damaged) - 4096 * 2)
+    path.write_bytes(damaged)
+    for opening in (Database.open(database_url), inspect_database(database_url)):
+        with pytest.raises(StorageError, match="damaged"):
+            await opening
+
+
+async def test_a_newer_schema_is_refused(database_url: str) -> None:
+    await (await Database.open(database_url)).close()
+    with sqlite3.connect(file_of(database_url)) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.close()
+    for opening in (Database.open(database_url), inspect_database(database_url)):
+        with pytest.raises(StorageError, match=r"schema 9999.*newer Kith"):
+            await opening
+
+
+async def test_an_older_schema_is_brought_up(database_url: str) -> None:
+    """There is one revision so far: the oldest schema is the empty file."""
+    file_of(database_url).parent.mkdir()
+    sqlite3.connect(file_of(database_url)).close()
+    file_of(database_url).touch()
+    assert "next start" in await inspect_database(database_url)
+    await (await Database.open(database_url)).close()
+    assert newest_revision() in await inspect_database(database_url)
+
+
+async def test_a_database_of_another_program_is_refused_and_not_written_to(database_url: str) -> None:
+    file_of(database_url).parent.mkdir()
+    with sqlite3.connect(file_of(database_url)) as raw:
+        raw.execute("CREATE TABLE invoices (id INTEGER PRIMARY KEY)")
+    raw.close()
+    with pytest.raises(StorageError, match="another program"):
+        await Database.open(database_url)
+    with sqlite3.connect(file_of(database_url)) as raw:
+        assert raw.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
+    raw.close()
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "sqlite:///blocking.sqlite3", "nodb+driver://host/name"])
+async def test_an_address_that_cannot_be_used_is_named(url: str) -> None:
+    with pytest.raises(StorageError, match="KITH_DATABASE_URL"):
+        await Database.open(url)
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="data"):
+        await Database.open(f"sqlite+aiosqlite:///{tmp_path}/data/kith.sqlite3")
+
+
+async def test_looking_at_a_database_changes_nothing(database_url: str) -> None:
+    assert "does not exist yet" in await inspect_database(database_url)
+    assert not file_of(database_url).parent.exists()
+
+
+async def test_looking_works_while_the_database_is_open(database: Database, database_url: str) -> None:
+    await GuildSettingsRepository(database).choose_persona(1, "xiaoyue")
+    assert "newest schema" in await inspect_database(database_url)
+
+
+async def test_every_table_says_whose_data_it_holds() -> None:
+    assert {table.info.get("owner") for table in Table.metadata.tables.values()} <= {"guild", "user"}
+
+
+async def test_guilds_come_first_in_every_key() -> None:
+    for table in Table.metadata.tables.values():
+        assert next(iter(table.primary_key.columns)).name == "guild_id", table.name
