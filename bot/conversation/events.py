@@ -46,10 +46,11 @@ class ConsentWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class TextSaid:
-    """A member typed to the companion (`/say`)."""
+    """A member typed to the companion (`/say`). `name` counts for one who types from outside of the channel."""
 
     user_id: int
     text: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
