@@ -41,6 +41,7 @@ from bot.conversation.events import (
 )
 from bot.conversation.floor import Utterance
 from bot.conversation.mouth import Asked, Mouth
+from bot.conversation.names import clean_name
 from bot.conversation.roster import Roster
 from bot.conversation.transcript import Transcript
 from bot.conversation.turns import Signal, State
@@ -206,8 +207,8 @@ class Conversation:
                 return self._tick(now)
             case MemberPresent() | MemberGone() | ConsentWithdrawn():
                 return self._people(event, now)
-            case TextSaid(user_id, text):
-                return self._typed(user_id, text, now)
+            case TextSaid():
+                return self._typed(event, now)
             case PersonaChosen():
                 return self._change_persona(event, now)
             case PlayoutStarted(response_id):
@@ -341,14 +342,14 @@ class Conversation:
         self.transcript.forget(user_id)
         return self._follow(self._ear.forget(user_id, now), now)
 
-    def _typed(self, user_id: int, text: str, now: float) -> list[Command]:
-        text = _one_line(text)
+    def _typed(self, event: TextSaid, now: float) -> list[Command]:
+        text = _one_line(event.text)
         if not text or self._parting is not None:
             return []
-        name = self.roster.name(user_id)
-        self.decisions.append(Decision(True, Reason.TYPED, user_id, now))
+        name = self.roster.name(event.user_id, clean_name(event.name))
+        self.decisions.append(Decision(True, Reason.TYPED, event.user_id, now))
         self._texts.append((name, text))
-        return [Caption(CaptionKind.TYPED, name, text, now, now, user_id=user_id)]
+        return [Caption(CaptionKind.TYPED, name, text, now, now, user_id=event.user_id)]
 
     # ------------------------------------------------------------------------ the host's own wishes
 
@@ -505,7 +506,7 @@ class Conversation:
         out = self._follow(self._ear.tick(now), now) + self._mouth.tick(now)
         self._alone_since = None if len(self.roster) else now if self._alone_since is None else self._alone_since
         if self._alone_since is not None and now - self._alone_since >= self._alone_s:
-            return out + self._leave("alone")
+            return [*out, *self._leave("alone")]
         if self._parting is not None and now >= self._parting.deadline:
             return out + self._mouth.signal(Signal.CUT) + self._leave(self._parting.reason)
         return out + self._give_up_thinking(now)

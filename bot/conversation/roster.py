@@ -55,5 +55,5 @@ class Roster:
         if user_id in self._members:
             self._members[user_id] = replace(self._members[user_id], may_hear=False)
 
-    def name(self, user_id: int) -> str:
-        return self._names.get(user_id, NOBODY)
+    def name(self, user_id: int, otherwise: str = NOBODY) -> str:
+        return self._names.get(user_id, otherwise)

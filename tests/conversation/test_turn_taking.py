@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from room_script import ALICE, BOB, CAROL, VALUES, Room, values
 
 from bot.audio.frame import FRAME_BYTES, pcm_bytes, pcm_ms
-from bot.conversation.events import CaptionKind, FinishPlay, TurnMeasured
+from bot.conversation.events import CaptionKind, FinishPlay, ToModel, TurnMeasured
 from bot.realtime.events import AppendAudio, CommitUtterance, DiscardAudio, Respond, UtteranceTranscribed
-from room_script import ALICE, BOB, CAROL, VALUES, Room, values
 
 pytestmark = pytest.mark.core
 
@@ -24,7 +24,7 @@ def test_an_utterance_is_sent_live_committed_with_its_speaker_and_answered(room:
     room.say(ALICE, 600)
     assert [commit.speaker for commit in room.told(CommitUtterance)] == ["Alice"]
     assert room.replies_asked() == 1
-    order = [type(told) for told in room.told(AppendAudio | CommitUtterance | Respond)]  # type: ignore[type-var]
+    order = [type(told.command) for told in room.all(ToModel)]
     assert order[-2:] == [CommitUtterance, Respond]
     ((_, pcm),) = room.utterances()
     assert values(pcm) == {VALUES[ALICE]}
