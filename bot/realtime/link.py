@@ -1,10 +1,7 @@
 """The socket to a speech model: the shell around `Session`.
 
 `run` opens the socket, feeds messages through the dialect into the session, writes what the session wants sent, ticks it, and opens
-another socket when one is lost. It decides nothing about a talk. What it does decide: a fault is fatal or worth another try, and what
-happens when the socket does not take what we send. Sound that waits while the socket stands still is bounded at 50 frames, the oldest is
-dropped and counted; a burst (speech that was kept while someone else spoke) may be longer as long as the socket takes it. Everything
-else is never dropped: too much of it closes the connection.
+another socket when one is lost. It decides nothing about a talk, only whether a fault is fatal or worth another try, and when.
 """
 
 from __future__ import annotations
@@ -22,14 +19,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from bot.errors import ModelError, ModelFault
-from bot.realtime.backlog import Backlog
 from bot.realtime.backoff import Backoff
 from bot.realtime.dialect import ConnectOptions, Dialect
 from bot.realtime.events import (
-    Append,
-    Clear,
-    ClientEvent,
-    Commit,
     ModelCommand,
     ModelEvent,
     ModelFailed,
@@ -37,6 +29,7 @@ from bot.realtime.events import (
     ModelReady,
     SessionConfig,
 )
+from bot.realtime.outbox import Outbox
 from bot.realtime.outcome import Outcome
 from bot.realtime.session import Session, SessionOptions
 from bot.realtime.upgrade import open_socket
@@ -46,11 +39,6 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 0.1
 STEADY_S: Final = 10.0
 """A session that lasted so long was a success: the next wait is short again."""
-
-STALLED_S: Final = 1.0
-MAX_STALLED_SOUND: Final = 50
-MAX_BURST_SOUND: Final = 3000
-MAX_CONTROL: Final = 512
 
 
 @dataclass(slots=True)
@@ -90,10 +78,9 @@ class ModelLink:
         self._session = Session(dialect.capabilities, config, options)
         self._sink = sink
         self._clock = clock
-        self._queue: Backlog[ClientEvent] = Backlog(Append, Commit, MAX_BURST_SOUND, MAX_CONTROL)
+        self._outbox = Outbox()
         self._untold: deque[ModelEvent] = deque()
         self._is_telling = False
-        self._taken_at = 0.0
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._closing = asyncio.Event()
@@ -113,7 +100,7 @@ class ModelLink:
             while not self._closing.is_set():
                 fault = await self._connect_and_serve()
                 self._perform(self._session.lost(self._clock()))
-                self._queue.clear()
+                self._outbox.clear()
                 self._tell()
                 if fault is None or self._closing.is_set():
                     continue  # planned: a fresh session at once, or the end
@@ -146,7 +133,7 @@ class ModelLink:
     def stats(self) -> LinkStats:
         self._stats.is_ready = self._session.is_ready
         self._stats.counts = self._session.counts()
-        self._stats.dropped_audio = self._queue.dropped + self._stats.counts["dropped_audio"]
+        self._stats.dropped_audio = self._outbox.dropped + self._stats.counts["dropped_audio"]
         return self._stats
 
     # ------------------------------------------------------------------------ one connection
@@ -172,7 +159,7 @@ class ModelLink:
         return self._end_fault
 
     async def _serve(self, socket: ClientConnection) -> None:
-        opened_at = self._taken_at = self._clock()
+        opened_at = self._clock()
         if self._closing.is_set():
             return
         async with asyncio.TaskGroup() as tasks:
@@ -207,11 +194,11 @@ class ModelLink:
                 await self._wake.wait()
                 self._wake.clear()
                 self._tell()
-                while self._queue:
-                    for message in self._dialect.encode(self._queue.take()):
+                while self._outbox:
+                    for message in self._dialect.encode(self._outbox.take()):
                         await socket.send(message)
                         self._stats.messages_sent += 1
-                    self._taken_at = self._clock()
+                    self._outbox.taken(self._clock())
         except ConnectionClosed:
             self._end(ModelFault.CLOSED)
 
@@ -224,8 +211,9 @@ class ModelLink:
     # ------------------------------------------------------------------------ values to movement
 
     def _perform(self, outcome: Outcome) -> None:
+        now = self._clock()
         for event in outcome.send:
-            self._enqueue(event)
+            self._outbox.put(event, now)
         self._untold.extend(outcome.events)
         if outcome.send or outcome.events:
             self._wake.set()
@@ -234,19 +222,8 @@ class ModelLink:
             self._end(None)
         if outcome.fault is not None:
             self._end(outcome.fault)
-        elif self._queue.is_overfull:
+        elif self._outbox.is_overfull:
             self._end(ModelFault.OVERLOADED)
-
-    def _enqueue(self, event: ClientEvent) -> None:
-        if isinstance(event, Clear):
-            # Sound that was taken back does not leave this process any more.
-            self._queue.drop_open_utterance()
-        now = self._clock()
-        if not self._queue:
-            self._taken_at = now
-        self._queue.put(event)
-        if now - self._taken_at >= STALLED_S and self._queue.sound_count > MAX_STALLED_SOUND:
-            self._queue.drop_oldest_sound()
 
     def _tell(self, *events: ModelEvent) -> None:
         """Tell everything in order. A sink that sends may cause more to tell: that comes after, not in between."""

@@ -73,6 +73,7 @@ class Replies:
     def __init__(self, responses_per_minute: int) -> None:
         self._per_minute = responses_per_minute
         self._times: deque[float] = deque(maxlen=responses_per_minute)
+        self._unnamed = 0
         self.reset()
 
     def reset(self) -> None:
@@ -156,7 +157,9 @@ class Replies:
             reply = self.current = Reply(alive_at=now)
             self._times.append(now)
         reply.response_id = response_id
-        reply.public_id = reply.public_id or response_id
+        if not reply.public_id:
+            self._unnamed += not response_id
+            reply.public_id = response_id or f"response.{self._unnamed}"
         reply.alive_at = now
         self._not_before = 0.0
         if reply.is_cancelled:
@@ -187,6 +190,8 @@ class Replies:
         self.has_spoken = True
         reply = self._concerned(event.response_id, now, out)
         if reply is None:
+            if self.current is not None and event.response_id in {"", self.current.response_id}:
+                self.item(event.item_id)  # never heard, and therefore to be forgotten
             return
         item_id = event.item_id or f"{reply.public_id}.audio"
         reply.items.setdefault(item_id, "")
