@@ -88,7 +88,12 @@ class AppendAudio:
 
 @dataclass(frozen=True, slots=True)
 class DiscardAudio:
-    """What was appended since the last commit was no utterance."""
+    """What was appended since the last commit was no utterance.
+
+    With a `speaker`, that member may not be heard any more: whatever of theirs has not left this process is dropped too, committed or not.
+    """
+
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
