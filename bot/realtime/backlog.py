@@ -7,7 +7,7 @@ queue, not two. Policy when full: the oldest sound goes; other entries are never
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -76,6 +76,25 @@ class Backlog(Generic[Entry]):
                 behind.append(entry)
         self._entries.extend(reversed(behind))
 
-    def drop_all(self, kind: type) -> None:
-        """Take back every entry of a kind that is not sound."""
-        self._entries = deque(entry for entry in self._entries if not isinstance(entry, kind))
+    def drop_utterances(self, is_theirs: Callable[[Entry], bool]) -> None:
+        """Take back whole utterances: the commits for which `is_theirs` holds, with the sound that each of them closes."""
+        kept: list[Entry] = []
+        for entry in self._entries:
+            if not (isinstance(entry, self._commit) and is_theirs(entry)):
+                kept.append(entry)
+                continue
+            behind: list[Entry] = []
+            while kept and not isinstance(kept[-1], self._commit):
+                before = kept.pop()
+                if not isinstance(before, self._sound):
+                    behind.append(before)
+            kept += reversed(behind)
+        self._refill(kept)
+
+    def drop_if(self, is_unwanted: Callable[[Entry], bool]) -> None:
+        """Take back every entry for which `is_unwanted` holds."""
+        self._refill([entry for entry in self._entries if not is_unwanted(entry)])
+
+    def _refill(self, entries: list[Entry]) -> None:
+        self._entries = deque(entries)
+        self.sound_count = sum(isinstance(entry, self._sound) for entry in entries)

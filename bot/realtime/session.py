@@ -256,15 +256,24 @@ class Session:
                 if self._session_id is not None:
                     self._configure(now)
             case Interrupt():
-                self._kept.drop_all(Respond)
-            case DiscardAudio():
-                self._kept.drop_open_utterance()
+                self._kept.drop_if(lambda kept: isinstance(kept, Respond))
+            case DiscardAudio(speaker):
+                self._discard_kept(speaker)
             case _:
                 self._kept.put(command)
                 if self._kept.is_overfull:
                     self._kept.clear()
                     self._errors["overfull"] += 1
                     self._out.fault = ModelFault.OVERLOADED
+
+    def _discard_kept(self, speaker: str | None) -> None:
+        self._kept.drop_open_utterance()
+        if speaker is None:
+            return
+        self._kept.drop_utterances(lambda kept: isinstance(kept, CommitUtterance) and kept.speaker == speaker)
+        self._kept.drop_if(lambda kept: isinstance(kept, AppendAudio) and kept.speaker == speaker)
+        if not any(isinstance(kept, (CommitUtterance, AddText)) for kept in self._kept):
+            self._kept.drop_if(lambda kept: isinstance(kept, Respond))
 
     # ------------------------------------------------------------------------ what the room asks
 
@@ -273,6 +282,7 @@ class Session:
             case AppendAudio(pcm, speaker):
                 self._append(pcm, speaker, now)
             case DiscardAudio():
+                # A speaker's committed utterances have left already: the outbox holds nothing for longer than the socket takes.
                 self._discard()
             case CommitUtterance(speaker):
                 self._commit(speaker, now)

@@ -139,6 +139,24 @@ def test_a_discard_takes_back_kept_sound_but_no_earlier_utterance() -> None:
     assert [len(event.pcm) for event in room.sent if isinstance(event, Append)] == [len(FRAME) * 9]
 
 
+def test_a_member_who_may_not_be_heard_any_more_is_dropped_from_what_was_kept() -> None:
+    room = Room(is_open=False)
+    alice, bob = b"\x01\x00" * 2400, b"\x02\x00" * 2400
+    room.do(AppendAudio(alice), CommitUtterance("Alice"), AppendAudio(bob), CommitUtterance("Bob"), AppendAudio(alice))
+    room.do(DiscardAudio("Alice"), Respond())
+    room.open()
+    assert [event.pcm for event in room.sent if isinstance(event, Append)] == [bob]
+    assert room.names == "Configure Clear Append CreateItem Commit CreateResponse"
+
+
+def test_when_nothing_is_left_of_what_was_kept_nothing_is_asked() -> None:
+    room = Room(is_open=False)
+    room.say("Alice")
+    room.do(AppendAudio(FRAME, "Alice"), DiscardAudio("Alice"))
+    room.open()
+    assert room.names == "Configure"
+
+
 def test_an_interruption_before_the_session_is_open_takes_back_the_question() -> None:
     room = Room(is_open=False)
     room.do(AddText("hello", "Alice"), Respond(), Interrupt())
