@@ -72,7 +72,9 @@ class ModelLink:
         sink: Callable[[ModelEvent], None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        """`chance` gives a number from 0 to 1, for the jitter of the waits."""
         self._dialect = dialect
         self._connect_options = connect_options
         self._session = Session(dialect.capabilities, config, options)
@@ -88,7 +90,7 @@ class ModelLink:
         self._is_running = False
         self._patience: asyncio.Timeout | None = None
         self._end_fault: ModelFault | None = None
-        self._backoff = Backoff(random.random)
+        self._backoff = Backoff(chance)
         self._stats = LinkStats()
 
     # ------------------------------------------------------------------------ the seam

@@ -129,6 +129,7 @@ class Talk:
     history: list[HistoryItem] = field(default_factory=list)
     session: dict[str, Any] = field(default_factory=dict)
     close_code: int | None = None
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def types(self) -> list[str]:
@@ -243,6 +244,7 @@ class FakeStepFun:
                 pass
             finally:
                 talk.close_code = socket.close_code
+                talk.closed.set()
                 expiry.cancel()
                 line.stop()
 
