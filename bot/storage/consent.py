@@ -97,16 +97,20 @@ class ConsentLedger:
                 self._unsaved.pop(subject, None)
                 self._granted[guild_id].add(subject)
 
-    async def withdraw(self, guild_id: int, user_id: int, scope: Scope = Scope.LISTEN) -> None:
-        """The member is heard no more, from this instant. Raises `StorageError` if the disk does not know it yet."""
+    def revoke(self, guild_id: int, user_id: int, scope: Scope = Scope.LISTEN) -> None:
+        """The member is heard no more, from this instant; `save` puts it on the disk."""
         subject = (guild_id, user_id, scope)
         self._withdrawals[subject] += 1
         self._granted.get(guild_id, set()).discard(subject)
         self._unsaved[subject] = datetime.now(UTC)
+
+    async def withdraw(self, guild_id: int, user_id: int, scope: Scope = Scope.LISTEN) -> None:
+        """`revoke`, and `save`. Raises `StorageError` if the disk does not know it yet; it is in force all the same."""
+        self.revoke(guild_id, user_id, scope)
         await self.save()
 
     async def save(self) -> None:
-        """Write the withdrawals that are not on the disk yet. Called by `withdraw`, and once more at the end."""
+        """Write the withdrawals that are not on the disk yet. What fails is tried again at the next call, and at the end."""
         async with self._writing:
             pending = dict(self._unsaved)
             if not pending:

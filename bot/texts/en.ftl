@@ -111,6 +111,7 @@ status-model = { $state ->
     [failed] { $model } does not answer. See the messages above.
    *[asleep] { $model } is asleep until someone who agreed is here.
 }
+model-local = The local model
 status-latency = Last answers began after { $latest } ms (typically { $median } ms, over { $turns } turns).
 status-loss = Of what I was sent, { $loss } % was lost on the way.
 
@@ -122,6 +123,7 @@ error-not-in-voice = Enter a voice channel first, then call me.
 error-not-in-call = I am in no voice channel here. `/join` calls me into yours.
 error-other-channel = I am in another voice channel of this server. Come over, or send me out with `/leave` first.
 error-too-fast = One moment: try again in { $seconds } s.
+error-nobody-heard = Nobody here has agreed to be heard yet, so my model is asleep. Press **Let Kith hear me** first.
 error-say-empty = There was nothing to say in that.
 
 ## What can go wrong

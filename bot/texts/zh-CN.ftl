@@ -109,6 +109,7 @@ status-model = { $state ->
     [failed] { $model } 没有应答，原因见上面的消息。
    *[asleep] { $model } 在休眠，等有同意的人来。
 }
+model-local = 本地模型
 status-latency = 最近一次回答在 { $latest } 毫秒后开始（{ $turns } 轮的中位数为 { $median } 毫秒）。
 status-loss = 发给我的声音中有 { $loss } % 在路上丢失。
 
@@ -120,6 +121,7 @@ error-not-in-voice = 请先进入一个语音频道，再叫我。
 error-not-in-call = 我不在这里的任何语音频道。用 `/加入` 叫我来。
 error-other-channel = 我在本服务器的另一个语音频道。请过来，或先用 `/离开` 让我离开。
 error-too-fast = 稍等：请在 { $seconds } 秒后再试。
+error-nobody-heard = 这里还没有人同意让我听，所以我的模型在休眠。请先点“**允许 Kith 听我说话**”。
 error-say-empty = 里面没有可说的内容。
 
 ## 出错时

@@ -1,0 +1,131 @@
+"""The command line: `kith run`, `check`, `demo`, `rehearse`, `bench` (also `python -m bot …`).
+
+Parses, calls one function, answers with its exit code. What an operator did wrong is one plain sentence on the standard error stream, no
+traceback. Exit codes follow sysexits.h: 0 done, 1 something is not right, 69 Discord cannot be reached, 74 the database cannot be used,
+77 the token is refused, 78 a setting or a persona file is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from bot.errors import KithError
+from bot.process import exit_code_of, run_bot
+from bot.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+_errors = Console(stderr=True, highlight=False)
+
+
+class Provider(StrEnum):
+    LOCAL = "local"
+    STEPFUN = "stepfun"
+
+
+@app.command()
+def run() -> None:
+    """Run the bot until it is told to stop (SIGTERM or Ctrl+C)."""
+    _exit(run_bot(load_settings()))
+
+
+@app.command()
+def check(
+    voice: Annotated[
+        int | None, typer.Option(metavar="CHANNEL_ID", help="Also join this voice channel and prove each step.")
+    ] = None,
+    trace: Annotated[Path, typer.Option(help="Where --voice writes its trace; it holds no content.")] = Path(
+        "kith-voice-trace.jsonl"
+    ),
+) -> None:
+    """Say in plain sentences what is right, what is not, and what to do."""
+    _exit(_check(voice, trace))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the recording and the report.")] = Path("demo"),
+) -> None:
+    """Play a conversation on a loopback Discord: no key, no network."""
+    from bot.rehearsal.play import play_scene
+
+    _exit(play_scene(Path("demo"), provider="local", out=out))
+
+
+@app.command()
+def rehearse(
+    scene: Annotated[Path | None, typer.Argument(help="A scene file, or the name of a shipped scene.")] = None,
+    wav: Annotated[Path | None, typer.Option(help="Play this sound file as a member's voice instead.")] = None,
+    provider: Annotated[Provider, typer.Option(help="Which model answers.")] = Provider.LOCAL,
+    out: Annotated[Path, typer.Option(help="Folder for the recording and the report.")] = Path("demo"),
+) -> None:
+    """Play any scene, or a sound file, with any model."""
+    from bot.rehearsal.play import play_scene, play_wav
+
+    if (scene is None) == (wav is None):
+        raise typer.BadParameter("expected a SCENE or --wav FILE, one of the two")
+    if wav is not None:
+        _exit(play_wav(wav, provider=provider.value, out=out))
+    elif scene is not None:
+        _exit(play_scene(scene, provider=provider.value, out=out))
+
+
+@app.command()
+def bench() -> None:
+    """Measure what the media plane costs on this machine, beside the floor measured in the same run."""
+    from bot.bench import main as measure
+
+    raise typer.Exit(measure() or 0)
+
+
+async def _check(voice: int | None, trace: Path) -> int:
+    from bot.check import check as findings
+
+    console = Console(highlight=False)
+    has_failed = False
+    settings = load_settings()
+    async for finding in findings(settings):
+        has_failed |= not finding.is_right
+        mark = "[green]✓[/green]" if finding.is_right else "[red]✗[/red]"
+        console.print(f"{mark} [bold]{finding.subject}[/bold]  {escape(finding.sentence)}", soft_wrap=True)
+        if finding.advice:
+            console.print(f"    → {escape(finding.advice)}", soft_wrap=True)
+    if voice is not None:
+        from bot.voice_check import check_voice
+
+        has_failed |= not await check_voice(settings, voice, trace, console)
+    return int(has_failed)
+
+
+def _exit(work: Coroutine[Any, Any, int]) -> None:
+    """Run it on the fastest loop there is and leave with its exit code."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        raise typer.Exit(runner.run(work))
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def main() -> None:
+    try:
+        app()
+    except KithError as error:
+        _errors.print(f"[red]✗[/red] {escape(str(error))}", soft_wrap=True)
+        raise SystemExit(exit_code_of(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""/join, /leave, /say: into the caller's channel, out of it, and typing into the talk."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range
+from discord.ext import commands
+
+from bot.app import Companion, KithBot
+from bot.errors import KithError
+from cogs.panel import Panel
+from cogs.permissions import member_of
+from cogs.wording import worded
+
+TEXT_LIMIT = 500
+
+
+def channel_of(member: discord.Member) -> discord.VoiceChannel | discord.StageChannel:
+    """Where the member sits. Raises `KithError` for one who is in no voice channel."""
+    if member.voice is None or member.voice.channel is None:
+        raise KithError("the caller is in no voice channel", key="error-not-in-voice")
+    return member.voice.channel
+
+
+def chat_of(interaction: discord.Interaction, channel: discord.abc.Messageable) -> discord.abc.Messageable:
+    """Where the room is told things: where the command was typed, or the voice channel's own chat."""
+    return interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else channel
+
+
+def _by_guild(interaction: discord.Interaction) -> int | None:
+    return interaction.guild_id
+
+
+class Voice(commands.Cog):
+    def __init__(self, companion: Companion) -> None:
+        self._companion = companion
+
+    @app_commands.command(name=worded("command-join"), description=worded("command-join-description"))
+    @app_commands.guild_only()
+    @app_commands.checks.cooldown(3, 15.0, key=_by_guild)
+    async def join(self, interaction: discord.Interaction) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        channel = channel_of(member)
+        await interaction.response.defer(thinking=True)
+        persona = await self._companion.join(channel, member, chat_of(interaction, channel), locale)
+        sentence = self._companion.texts.say(locale, "panel", channel=channel.name, persona=persona.name_in(locale))
+        await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
+
+    @app_commands.command(name=worded("command-leave"), description=worded("command-leave-description"))
+    @app_commands.guild_only()
+    async def leave(self, interaction: discord.Interaction) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        await interaction.response.defer(thinking=True)
+        has_left = await self._companion.leave(member.guild.id)
+        key = "leave-done" if has_left else "leave-not-here"
+        await interaction.edit_original_response(content=self._companion.texts.say(locale, key))
+
+    @app_commands.command(name=worded("command-say"), description=worded("command-say-description"))
+    @app_commands.rename(text=worded("option-text"))
+    @app_commands.describe(text=worded("option-text-description"))
+    @app_commands.guild_only()
+    @app_commands.checks.cooldown(5, 15.0)
+    async def say(self, interaction: discord.Interaction, text: Annotated[str, Range[str, 1, TEXT_LIMIT]]) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._companion.say(member, text)
+        await interaction.edit_original_response(content=self._companion.texts.say(locale, "say-done"))
+
+
+async def setup(bot: KithBot) -> None:
+    await bot.add_cog(Voice(bot.companion))

@@ -1,0 +1,26 @@
+"""Commands' names and descriptions, from the catalogues: English in the code's own declaration, Chinese through Discord's localisations."""
+
+from __future__ import annotations
+
+from discord import Locale
+from discord.app_commands import TranslationContextTypes, Translator, locale_str
+
+from bot.texts import ENGLISH, Texts, catalogue_of
+
+_texts = Texts()
+
+
+def worded(key: str) -> locale_str:
+    """The English text of `key`, which `CatalogueTranslator` says in other languages."""
+    return locale_str(_texts.say(ENGLISH, key), key=key)
+
+
+class CatalogueTranslator(Translator):
+    """Answers for locales that have a catalogue of their own. Everyone else reads the English that is declared."""
+
+    async def translate(self, string: locale_str, locale: Locale, context: TranslationContextTypes) -> str | None:
+        key = string.extras.get("key")
+        # Discord knows zh-CN and zh-TW; our Chinese catalogue is in simplified characters.
+        if key is None or catalogue_of(locale.value) == ENGLISH or locale is not Locale.chinese:
+            return None
+        return _texts.say(locale.value, key)
