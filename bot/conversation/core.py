@@ -41,7 +41,6 @@ from bot.conversation.events import (
 )
 from bot.conversation.floor import Utterance
 from bot.conversation.mouth import Asked, Mouth
-from bot.conversation.names import clean_name
 from bot.conversation.roster import Roster
 from bot.conversation.transcript import Transcript
 from bot.conversation.turns import Signal, State
@@ -346,7 +345,7 @@ class Conversation:
         text = _one_line(event.text)
         if not text or self._parting is not None:
             return []
-        name = self.roster.name(event.user_id, clean_name(event.name))
+        name = self.roster.name_of_guest(event.user_id, event.name)
         self.decisions.append(Decision(True, Reason.TYPED, event.user_id, now))
         self._texts.append((name, text))
         return [Caption(CaptionKind.TYPED, name, text, now, now, user_id=event.user_id)]
@@ -415,10 +414,16 @@ class Conversation:
                 return self._lost(fault, now)
             case TurnModeChanged(turn_mode):
                 self.config = replace(self.config, turn_mode=turn_mode)
-                return self._follow(self._ear.set_mode(turn_mode, now), now)
+                return self._switch(turn_mode, now)
             case ModelFailed(fault):
                 self._is_failed = True
                 return [TellRoom(f"error-model-{fault}"), *self._leave("model-failed")]
+
+    def _switch(self, mode: TurnMode, now: float) -> list[Command]:
+        heard = self._ear.set_mode(mode, now)
+        if mode is TurnMode.MANUAL and any(isinstance(event, Delivered) for event in heard):
+            self._owes_answer = True  # the model was about to notice the end of it, and will not
+        return self._follow(heard, now)
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
         was_listening = self._mouth.state is State.LISTENING
@@ -457,7 +462,7 @@ class Conversation:
             out.append(ToModel(AddText(recap)))
         self._had_session = True
         self._greet()
-        out += self._follow(self._ear.set_mode(event.turn_mode, now), now)
+        out += self._switch(event.turn_mode, now)
         return out + self._follow(self._ear.listen(now), now)
 
     def _lost(self, fault: ModelFault, now: float) -> list[Command]:
@@ -544,7 +549,8 @@ class Conversation:
     def _tell_roster(self) -> list[Command]:
         """Who may be heard has changed since the model was told."""
         names = tuple(member.name for member in self.roster.heard)
-        if names == self._told_names or not names:
+        is_pause = self._mouth.may_ask and self._ear.is_quiet
+        if names == self._told_names or not names or not is_pause:
             return []
         self._told_names = names
         return [ToModel(AddText(notes.listening(names)))]

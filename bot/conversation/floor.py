@@ -12,7 +12,7 @@ The audio of the utterance that holds the floor is kept until it is over, so tha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
@@ -149,35 +149,36 @@ class Floor:
         """A tick went by: as much as `ALLOWANCE_MS` may go again."""
         self._allowance_bytes = pcm_bytes(ALLOWANCE_MS, self._rate_hz)
 
-    def pump(self, may_take: Callable[[Utterance], bool]) -> list[FloorAct]:
-        """What is to be told to the model now. `may_take` says whether the next in the queue may take the floor already."""
-        acts: list[FloorAct] = [Withdraw()] if self._is_withdrawn else []
-        self._is_withdrawn = False
+    def pump(self, may_take: Callable[[Utterance], bool]) -> Iterator[FloorAct]:
+        """What is to be told to the model now. `may_take` says whether the next in the queue may take the floor already.
+
+        It is asked only after the acts before have been performed, hence an iterator.
+        """
+        if self._is_withdrawn:
+            self._is_withdrawn = False
+            yield Withdraw()
         while self.is_listening and self._queue:
             first = self._queue[0]
             if not first.has_floor and not may_take(first):
-                break
+                return
             first.has_floor = True
-            acts += self._pieces(first)
+            yield from self._pieces(first)
             if not first.is_over or first.sent_bytes < len(first.audio):
-                break
+                return
             self._queue.popleft()
             if first.audio:
-                acts.append(Complete(first))
-        return acts
+                yield Complete(first)
 
     # ------------------------------------------------------------------------ inside
 
-    def _pieces(self, utterance: Utterance) -> list[FloorAct]:
-        pieces: list[FloorAct] = []
+    def _pieces(self, utterance: Utterance) -> Iterator[FloorAct]:
         live_bytes, backlog_bytes = (pcm_bytes(ms, self._rate_hz) for ms in (FRAME_MS, BACKLOG_PIECE_MS))
         while (left := len(utterance.audio) - utterance.sent_bytes) and self._allowance_bytes > 0:
             size = min(left, backlog_bytes if left >= backlog_bytes else live_bytes)
             pcm = bytes(memoryview(utterance.audio)[utterance.sent_bytes : utterance.sent_bytes + size])
             utterance.sent_bytes += size
             self._allowance_bytes -= size
-            pieces.append(Send(utterance.user_id, pcm))
-        return pieces
+            yield Send(utterance.user_id, pcm)
 
     def _remove(self, utterance: Utterance) -> None:
         if utterance in self._queue:

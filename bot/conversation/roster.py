@@ -55,5 +55,11 @@ class Roster:
         if user_id in self._members:
             self._members[user_id] = replace(self._members[user_id], may_hear=False)
 
-    def name(self, user_id: int, otherwise: str = NOBODY) -> str:
-        return self._names.get(user_id, otherwise)
+    def name(self, user_id: int) -> str:
+        return self._names.get(user_id, NOBODY)
+
+    def name_of_guest(self, user_id: int, display_name: str) -> str:
+        """What someone is called who need not be in the channel: never like somebody else who is."""
+        if user_id in self._names:
+            return self._names[user_id]
+        return tell_apart(clean_name(display_name), [member.name for member in self.members])

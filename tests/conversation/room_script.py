@@ -22,6 +22,7 @@ from bot.conversation.events import (
     PlayoutStarted,
     PlayoutStopped,
     StopPlayout,
+    TextSaid,
     Tick,
     ToModel,
 )
@@ -115,6 +116,9 @@ class Room:
         self.pause(user_id)
         self.wait(1_000)
 
+    def write(self, user_id: int, text: str, name: str = "") -> None:
+        self.feed(TextSaid(user_id, text, name))
+
     def reply(self, response_id: str, text: str, ms: int, *, is_done: bool = True, is_announced: bool = True) -> None:
         """A reply comes, all at once."""
         item_id = f"{response_id}.item"
@@ -131,6 +135,9 @@ class Room:
     def play_out(self, response_id: str, ms: int) -> None:
         self.begin_playing(response_id)
         self.wait(ms)
+        self.feed_drained(response_id, ms)
+
+    def feed_drained(self, response_id: str, ms: float) -> None:
         self.feed(PlayoutDrained((HeardItem(f"{response_id}.item", ms, ms, ""),)))
 
     def stop_playing(self, response_id: str, heard_ms: float, total_ms: float) -> None:
