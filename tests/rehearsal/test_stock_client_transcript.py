@@ -24,7 +24,7 @@ from tones import strength, tone
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.discord_server import DiscordServer
 from bot.rehearsal.member_voice import MemberVoice
-from bot.rehearsal.voice_server import VoiceServer
+from bot.rehearsal.voice_server import Rules, VoiceServer
 from bot.rehearsal.voice_session import ClientMessage
 from bot.rehearsal.world import Channel, ChannelKind, Guild, Person, World
 from bot.voice.connection import Connection, voice_protocol
@@ -77,8 +77,9 @@ async def scene(
     guild = world.add_guild("Guild")
     channel = world.add_channel(guild, "Lounge", kind)
     alice, bob = world.add_person(guild, "Alice"), world.add_person(guild, "Bob")
+    rules = Rules(heartbeat_interval_ms=1000)
     tls, trust = certificate.server_context(), certificate.client_context()
-    async with VoiceServer(tls, trust) as voice, DiscordServer(world, voice, tls) as server:
+    async with VoiceServer(tls, trust, rules=rules) as voice, DiscordServer(world, voice, tls) as server:
         patch.setattr(discord.http.Route, "BASE", server.api_base)
         intents = discord.Intents(guilds=True, voice_states=True)
         client = discord.AutoShardedClient(
@@ -263,5 +264,5 @@ async def test_our_transcript_is_discord_pys_but_for_reasons(
         "1 data, protocol",
         "5 delay, speaking, ssrc speaking=0",
     ]
-    # Whoever stayed long enough to send a heartbeat sent the same.
-    assert theirs.heartbeats | ours.heartbeats <= {"3 seq_ack, t"}
+    if kind is ChannelKind.VOICE:  # the other call is too short for a heartbeat to be sure
+        assert theirs.heartbeats == ours.heartbeats == {"3 seq_ack, t"}
