@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import ssl
 import struct
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,33 +25,25 @@ from typing import Any, Final, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bot.audio.frame import FRAME_BYTES, FRAME_MS, FRAME_TICKS
+from bot.audio.frame import FRAME_BYTES
 from bot.audio.opus import EncoderProfile, OpusEncoder
 from bot.rehearsal.media_wire import (
-    KEEPALIVE_BYTES,
     MODES,
-    OPUS_PAYLOAD_TYPE,
     PING,
     SILENCE,
     MediaCipher,
-    MediaPacket,
-    WireError,
     discovered_address,
     discovery_request,
-    is_rtcp,
-    open_packet,
-    seal_packet,
 )
-from bot.rehearsal.member_ears import Ears, HeardPacket, Sound
+from bot.rehearsal.member_ears import Ears, Sound
 from bot.rehearsal.member_group import MemberGroup, Reply
+from bot.rehearsal.member_media import FRAME_S, MemberMedia
 from bot.rehearsal.voice_session import Op, VoiceTicket
 
-FRAME_S: Final = FRAME_MS / 1000
 SILENCE_FRAMES: Final = 5
 KEEPALIVE_S: Final = 5.0
 DISCOVERY_TRIES: Final = 5
 DISCOVERY_WAIT_S: Final = 0.5
-HELD_PACKETS: Final = 200
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -64,7 +55,10 @@ class _Socket(asyncio.DatagramProtocol):
 
 
 class MemberVoice:
-    """One member in one call. `counts` says what was received and what was wrong with it."""
+    """One member in one call.
+
+    `ears` is what was heard, `counts` what was received and what was wrong with it, `group` the end-to-end encryption.
+    """
 
     def __init__(
         self,
@@ -77,9 +71,7 @@ class MemberVoice:
         """`modes` in order of preference."""
         self.ticket = ticket
         self.group = MemberGroup(ticket.user_id, ticket.channel_id)
-        self.ears = Ears()
-        self.counts: Counter[str] = Counter()
-        self.ssrc = 0
+        self.media = MemberMedia(ticket.user_id, self.group)
         self.joined_at = 0.0
         self.close_code: int | None = None
         self._tls = tls
@@ -87,21 +79,30 @@ class MemberVoice:
         self._max_dave_version = max_dave_version
         self._websocket: ClientConnection | None = None
         self._udp: asyncio.DatagramTransport | None = None
-        self._cipher: MediaCipher | None = None
-        self._mode = ""
         self._address: asyncio.Future[tuple[str, int]] | None = None
         self._established = asyncio.Event()
         self._changed = asyncio.Event()  # something was heard, or the group moved on
         self._tasks: list[asyncio.Task[None]] = []
         self._sequence_seen = -1
-        self._users: dict[int, int] = {}  # SSRC → user
-        self._held: deque[tuple[MediaPacket, float]] = deque(maxlen=HELD_PACKETS)
         self._mouth = asyncio.Lock()
         self._is_hushed = False
         self._encoder = OpusEncoder(EncoderProfile.SPEECH)
-        chance = random.Random(ticket.user_id)
-        self._sequence, self._timestamp = chance.randrange(1 << 16), chance.randrange(1 << 32)
-        self._sent_at: float | None = None
+
+    @property
+    def ears(self) -> Ears:
+        return self.media.ears
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.media.counts
+
+    @property
+    def ssrc(self) -> int:
+        return self.media.ssrc
+
+    @property
+    def privacy_code(self) -> str | None:
+        return self.group.privacy_code
 
     # ------------------------------------------------------------------ coming and going
 
@@ -173,8 +174,10 @@ class MemberVoice:
                 self._start(self._find_address(data), "member discovery")
             case Op.SESSION_DESCRIPTION:
                 await self._describe(data)
+            case Op.HEARTBEAT:  # the server asks for one now
+                await self._heartbeat()
             case Op.SPEAKING:
-                self._map(int(data["ssrc"]), int(data["user_id"]))
+                self.media.map_ssrc(int(data["ssrc"]), int(data["user_id"]))
             case Op.CLIENTS_CONNECT:
                 self.group.announced |= {int(user_id) for user_id in data["user_ids"]}
             case Op.CLIENT_DISCONNECT:
@@ -208,11 +211,13 @@ class MemberVoice:
         await self._send(Op.IDENTIFY, body)
 
     async def _beat(self, interval_s: float) -> None:
-        nonce = 0
         while True:
             await asyncio.sleep(interval_s)
-            nonce += 1
-            await self._try_send(Op.HEARTBEAT, {"t": nonce, "seq_ack": self._sequence_seen})
+            await self._heartbeat()
+
+    async def _heartbeat(self) -> None:
+        nonce = time.monotonic_ns() // 1_000_000
+        await self._try_send(Op.HEARTBEAT, {"t": nonce, "seq_ack": self._sequence_seen})
 
     async def _try_send(self, op: int, data: Any) -> None:
         try:
@@ -221,7 +226,7 @@ class MemberVoice:
             self.counts["sent into a closed socket"] += 1
 
     async def _find_address(self, ready: dict[str, Any]) -> None:
-        self.ssrc = ready["ssrc"]
+        self.media.ssrc = ready["ssrc"]
         loop = asyncio.get_running_loop()
         self._address = loop.create_future()
         self._udp, _ = await loop.create_datagram_endpoint(
@@ -235,13 +240,13 @@ class MemberVoice:
         else:
             raise TimeoutError("no answer to IP discovery")
         host, port = self._address.result()
-        self._mode = next(mode for mode in self._modes if mode in ready["modes"])
-        chosen = {"address": host, "port": port, "mode": self._mode}
+        mode = next(mode for mode in self._modes if mode in ready["modes"])
+        chosen = {"address": host, "port": port, "mode": mode}
         await self._try_send(Op.SELECT_PROTOCOL, {"protocol": "udp", "data": chosen})
         await self._keep_alive()
 
     async def _describe(self, data: dict[str, Any]) -> None:
-        self._cipher = MediaCipher(data["mode"], bytes(data["secret_key"]))
+        self.media.cipher = MediaCipher(data["mode"], bytes(data["secret_key"]))
         await self._send(Op.SPEAKING, {"speaking": 0, "delay": 0, "ssrc": self.ssrc})
         await self._reply(self.group.describe(data["dave_protocol_version"]))
         self._established.set()
@@ -262,43 +267,7 @@ class MemberVoice:
             if self._address is not None and not self._address.done():
                 self._address.set_result(address)
             return
-        if len(data) == KEEPALIVE_BYTES:
-            self.counts["keepalives"] += 1
-        elif is_rtcp(data):
-            self.counts["rtcp"] += 1
-        elif self._cipher is not None:
-            self._open(self._cipher, data, arrived_at)
-
-    def _open(self, cipher: MediaCipher, data: bytes, arrived_at: float) -> None:
-        try:
-            packet = open_packet(cipher, data)
-        except WireError as error:
-            self.counts[str(error)] += 1
-            return
-        if packet.payload_type != OPUS_PAYLOAD_TYPE:
-            self.counts["not opus"] += 1
-        elif not packet.payload:
-            self.counts["padding only"] += 1
-        elif packet.ssrc in self._users:
-            self._hear(self._users[packet.ssrc], packet, arrived_at)
-        else:
-            self._held.append((packet, arrived_at))
-
-    def _map(self, ssrc: int, user_id: int) -> None:
-        self._users[ssrc] = user_id
-        held, self._held = self._held, deque(maxlen=HELD_PACKETS)
-        for packet, arrived_at in held:
-            if packet.ssrc in self._users:
-                self._hear(self._users[packet.ssrc], packet, arrived_at)
-            else:
-                self._held.append((packet, arrived_at))
-
-    def _hear(self, user_id: int, packet: MediaPacket, arrived_at: float) -> None:
-        opus = self.group.decrypt(user_id, packet.payload)
-        if opus is None:
-            return
-        self.counts["heard"] += 1
-        self.ears.take(user_id, HeardPacket(packet.ssrc, packet.sequence, packet.timestamp, opus, arrived_at))
+        self.media.receive(data, arrived_at)
         self._changed.set()
 
     def heard(self, user_id: int, since: float | None = None) -> Sound:
@@ -334,10 +303,6 @@ class MemberVoice:
                 self._changed.clear()
                 await self._changed.wait()
 
-    @property
-    def privacy_code(self) -> str | None:
-        return self.group.privacy_code
-
     # ------------------------------------------------------------------ speaking
 
     async def speak(self, pcm: bytes | Sound) -> tuple[float, float]:
@@ -348,7 +313,7 @@ class MemberVoice:
         pcm = pcm if isinstance(pcm, bytes) else pcm.astype("<i2").tobytes()
         async with self._mouth:
             self._is_hushed = False
-            self._jump()
+            self.media.resume(time.monotonic())
             await self._try_send(Op.SPEAKING, {"speaking": 1, "delay": 0, "ssrc": self.ssrc})
             began_at = ended_at = time.monotonic()
             frames = [pcm[at : at + FRAME_BYTES].ljust(FRAME_BYTES, b"\0") for at in range(0, len(pcm), FRAME_BYTES)]
@@ -373,21 +338,7 @@ class MemberVoice:
         """Stop at the next frame."""
         self._is_hushed = True
 
-    def _jump(self) -> None:
-        """In pauses the timestamp of an official client goes on, the sequence number does not."""
-        if self._sent_at is not None:
-            pause_s = time.monotonic() - self._sent_at
-            self._timestamp = (self._timestamp + max(0, round(pause_s / FRAME_S) - 1) * FRAME_TICKS) & 0xFFFFFFFF
-
     def _send_opus(self, opus: bytes) -> None:
-        assert self._cipher is not None
-        assert self._udp is not None
-        payload = opus if opus == SILENCE else self.group.encrypt(opus)
-        if payload is not None and not self._udp.is_closing():
-            packet = MediaPacket(self.ssrc, self._sequence, self._timestamp, OPUS_PAYLOAD_TYPE, payload)
-            self._udp.sendto(seal_packet(self._cipher, packet))
-            self._sequence = (self._sequence + 1) & 0xFFFF
-        else:
-            self.counts["not sent"] += 1
-        self._timestamp = (self._timestamp + FRAME_TICKS) & 0xFFFFFFFF
-        self._sent_at = time.monotonic()
+        datagram = self.media.seal(opus, time.monotonic())
+        if datagram is not None and self._udp is not None and not self._udp.is_closing():
+            self._udp.sendto(datagram)

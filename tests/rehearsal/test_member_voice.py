@@ -330,6 +330,24 @@ async def test_a_ghost_is_refused_by_members(voice: VoiceServer) -> None:
         assert bob.group.is_ready
 
 
+async def test_a_camera_is_not_sound_and_its_packets_are_not_heard(voice: VoiceServer) -> None:
+    async with member(voice, ALICE) as alice, member(voice, BOB) as bob:
+        await all_ready(alice, bob)
+        voice.show_video(GUILD, ALICE, packets=7)
+        await bob.until(lambda: bob.counts["not opus"] == 7)
+        assert bob.ears.speakers == []
+
+
+async def test_a_heartbeat_that_the_server_asks_for_comes_at_once(voice: VoiceServer) -> None:
+    async with member(voice, ALICE) as alice:
+        voice.inject(GUILD, ALICE, '{"op": 3, "d": null}')
+        voice.inject(GUILD, ALICE, '{"op": 250, "d": {}, "seq": 9}')
+        async with asyncio.timeout(5):
+            while 3 not in [spoken.op for spoken in voice.transcript(ALICE)]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert alice.close_code is None
+
+
 async def test_a_refused_ticket_is_an_error_with_its_code(voice: VoiceServer) -> None:
     client = member(voice, ALICE)
     voice.left(GUILD, ALICE)
