@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from bot.errors import VoiceFault
 from bot.rehearsal.delivery import Parcel
-from bot.voice.dave import FAILURES_TOLERATED, PLAINTEXT_GRACE_S, RECOVERIES_TOLERATED
+from bot.voice.dave import (
+    FAILURES_TOLERATED,
+    PLAINTEXT_GRACE_S,
+    RECOVERIES_TOLERATED,
+    RECOVERY_GRACE_S,
+    TRANSITION_EXPIRY_S,
+)
 from bot.voice.events import UnexpectedParticipant, VoiceClosed, VoiceInterrupted, VoiceReady
 from bot.voice.gateway import State
 from bot.voice.opcodes import VoiceOp
@@ -196,6 +202,18 @@ def test_a_lost_commit_is_noticed_at_the_next_proposal() -> None:
     assert room.gateways[102].dave_stats().recoveries == 1
 
 
+def test_a_group_that_is_ahead_of_us_is_noticed_without_waiting_for_its_next_commit() -> None:
+    room = Room()
+    room.join(*members(3))
+    room.tamper = lambda parcel: [] if parcel.op == VoiceOp.ANNOUNCE_COMMIT and parcel.to == 102 else [parcel]
+    room.join(104)
+    assert room.ops_said(102).count(VoiceOp.INVALID_COMMIT_WELCOME) == 0
+    room.join(105)
+    assert room.ops_said(102).count(VoiceOp.INVALID_COMMIT_WELCOME) == 1
+    room.advance(3)
+    room.assert_all_hear_all()
+
+
 def test_messages_that_come_twice_change_nothing() -> None:
     room = Room(tamper=lambda parcel: [parcel, parcel])
     for user in members(4):
@@ -268,6 +286,39 @@ def test_an_old_client_takes_the_call_down_to_version_0_and_up_again() -> None:
         room.deliver(room.delivery.leave(50, room.now))
         room.assert_all_hear_all()
     assert room.recoveries() == 0
+
+
+def test_on_the_way_down_plain_frames_are_taken_before_we_are_told_to_go() -> None:
+    room = Room()
+    room.join(*members(2))
+    late: list[Parcel] = []
+
+    def keep_back(parcel: Parcel) -> list[Parcel]:
+        if parcel.op != VoiceOp.EXECUTE_TRANSITION or parcel.to != 102:
+            return [parcel]
+        late.append(parcel)
+        return []
+
+    room.tamper = keep_back
+    room.deliver(room.delivery.join(50, room.now, 0))
+    assert [room.gateways[user].dave_version for user in members(2)] == [0, 1]
+    assert room.gateways[102].decrypt(101, OPUS) == OPUS
+    still_encrypted = room.gateways[102].encrypt(OPUS)
+    assert still_encrypted not in {None, OPUS}
+    room.tamper = lambda parcel: [parcel]
+    room.deliver(late)
+    assert room.gateways[102].encrypt(OPUS) == OPUS
+
+
+def test_a_transition_that_is_never_executed_stops_counting_as_one() -> None:
+    room = Room(tamper=lambda parcel: [] if parcel.op == VoiceOp.EXECUTE_TRANSITION else [parcel])
+    room.join(*members(2))
+    room.join(103)
+    room.deliver(room.delivery.join(50, room.now, 0))
+    assert room.gateways[101].decrypt(102, OPUS) == OPUS
+    room.advance(TRANSITION_EXPIRY_S + 1)
+    assert room.gateways[101].decrypt(102, OPUS) == Undecryptable("unencrypted")
+    room.assert_all_hear_all()
 
 
 def test_without_a_downgrade_plain_frames_are_refused_from_the_start() -> None:
@@ -392,6 +443,30 @@ def test_a_run_of_failures_makes_us_join_the_group_anew() -> None:
     room.advance(0.2)
     assert room.ops_said(101).count(VoiceOp.INVALID_COMMIT_WELCOME) == 1
     room.assert_all_hear_all()
+
+
+def test_failures_right_after_joining_are_not_held_against_the_group() -> None:
+    room = Room()
+    room.join(*members(2))
+    frame = foreign_frame()
+    for _ in range(3 * FAILURES_TOLERATED):
+        room.gateways[101].decrypt(102, frame)
+    room.advance(RECOVERY_GRACE_S + 1)
+    assert room.recoveries() == 0
+
+
+def test_recoveries_that_help_are_not_counted_against_the_session() -> None:
+    room = Room()
+    room.join(*members(2))
+    frame = foreign_frame()
+    for _ in range(2 * RECOVERIES_TOLERATED):
+        room.advance(RECOVERY_GRACE_S + 1)
+        for _ in range(FAILURES_TOLERATED + 1):
+            room.gateways[101].decrypt(102, frame)
+        room.advance(0.5)
+        room.assert_all_hear_all()
+    assert room.recoveries() == 2 * RECOVERIES_TOLERATED
+    assert VoiceInterrupted(None) not in [event for _, event in room.raised]
 
 
 def test_a_good_frame_ends_a_run_of_failures() -> None:

@@ -167,6 +167,13 @@ def test_another_server_is_another_session_from_the_start() -> None:
     assert client.gateway.ssrc == 0
 
 
+def test_a_new_session_that_never_stood_is_not_resumed() -> None:
+    client = established()
+    client.begin()
+    client.closed(1006)
+    assert client.later(1.0) == [Rejoin()]
+
+
 def test_a_move_to_another_channel_brings_other_people() -> None:
     client = established(members=[20, 21])
     commands = client.move(4800, members=[21, 22])
@@ -308,6 +315,7 @@ def test_ssrcs_are_mapped_from_speaking_and_video() -> None:
     assert commands[0] == MapSsrc(20, 500)
     assert {command.ssrc for command in commands if isinstance(command, IgnoreSsrc)} == {501, 502}
     assert client.text(VoiceOp.VIDEO, {"user_id": "20", "audio_ssrc": 0, "video_ssrc": 0, "streams": []}) == []
+    assert client.text(VoiceOp.VIDEO, {"user_id": "20", "audio_ssrc": 500, "video_ssrc": 500}) == [MapSsrc(20, 500)]
 
 
 def test_our_own_ssrc_is_nobodys_voice() -> None:
