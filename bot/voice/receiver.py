@@ -23,7 +23,7 @@ from typing import Final
 from bot.audio.frame import MODEL_RATE_HZ
 from bot.voice.events import VoiceEvent
 from bot.voice.rtp import RtpPacket, refusal
-from bot.voice.ssrc import HeldDatagram, SsrcMap
+from bot.voice.ssrc import SsrcMap
 from bot.voice.stream import SILENCE, Stream
 from bot.voice.transport import TransportCipher
 from bot.voice.undecryptable import Undecryptable
@@ -83,7 +83,7 @@ class Receiver:
         self._decrypt = decrypt
         self._rate_hz = rate_hz
         self._cipher: TransportCipher | None = None
-        self._allowed: set[int] = set()
+        self._allowed: dict[int, int] = {}  # user → the first held datagram that their consent covers
         self._ssrcs = SsrcMap()
         self._streams: dict[int, Stream] = {}
         self._ok = 0
@@ -100,12 +100,12 @@ class Receiver:
         self._cipher = cipher
 
     def allow(self, user_id: int) -> None:
-        """The member has agreed to be heard, from the next packet on."""
-        self._allowed.add(user_id)
+        """The member has agreed to be heard, from the next packet on; what is held already was said before."""
+        self._allowed.setdefault(user_id, self._ssrcs.next_number)
 
     def deny(self, user_id: int) -> None:
         """The member is not heard any more: from this call on nothing of theirs comes out, what was waiting included."""
-        self._allowed.discard(user_id)
+        self._allowed.pop(user_id, None)
         for ssrc in [ssrc for ssrc, stream in self._streams.items() if stream.user_id == user_id]:
             self._end_stream(ssrc, [])
 
@@ -116,9 +116,7 @@ class Receiver:
             return events
         for former in (*self._ssrcs.assign(ssrc, user_id), ssrc):
             self._end_stream(former, events)
-        held = self._ssrcs.take_held(ssrc, now)
-        if user_id in self._allowed:
-            self._replay(ssrc, user_id, held, now, events)
+        self._replay(ssrc, user_id, now, events)
         return events
 
     def ignore_ssrc(self, ssrc: int) -> None:
@@ -269,27 +267,30 @@ class Receiver:
             _add_stream(self._counts, self._malformed, stream)
             stream.pause(events)
 
-    def _replay(
-        self, ssrc: int, user_id: int, held: Iterable[HeldDatagram], now: float, events: list[VoiceEvent]
-    ) -> None:
-        for data, packet, _ in held:
-            payload = self._open(data, packet)
+    def _replay(self, ssrc: int, user_id: int, now: float, events: list[VoiceEvent]) -> None:
+        """What was held of an SSRC is discarded, but for what its member said after agreeing."""
+        since = self._allowed.get(user_id)
+        for held in self._ssrcs.take_held(ssrc, now):
+            if since is None or held.number < since:
+                continue
+            payload = self._open(held.data, held.packet)
             if payload is not None:
                 self._counts["replayed"] += 1
-                self._hear(self._stream_of(ssrc, user_id), packet, payload, now, events)
+                self._hear(self._stream_of(ssrc, user_id), held.packet, payload, now, events)
 
     def _try(self, ssrc: int, candidates: list[int], now: float, events: list[VoiceEvent]) -> None:
         """Open a few held packets of one SSRC and look for the member whose key fits. What was opened is not held any more."""
         tried, soundless = 0, list[tuple[RtpPacket, bytes]]()
         while tried < TRIED_PACKETS and (held := self._ssrcs.take_oldest(ssrc, now)) is not None:
-            payload = self._open(held.data, held.packet)
+            covered = [user_id for user_id in candidates if held.number >= self._allowed[user_id]]
+            payload = self._open(held.data, held.packet) if covered else None
             if payload is None:
                 continue
             if not payload or payload == SILENCE:  # anybody's
                 soundless.append((held.packet, payload))
                 continue
             tried += 1
-            for user_id in candidates:
+            for user_id in covered:
                 frame = self._decrypt(user_id, payload)
                 # A frame that comes back as it went in was not encrypted, and proves nothing.
                 if isinstance(frame, bytes) and frame != payload:
@@ -306,7 +307,7 @@ class Receiver:
             self._ok += 1
             self._counts["replayed"] += 1
             stream.hear(packet.sequence, packet.timestamp, frame, now, events)
-        self._replay(ssrc, user_id, self._ssrcs.take_held(ssrc, now), now, events)
+        self._replay(ssrc, user_id, now, events)
 
 
 def _cipher_counts(cipher: TransportCipher) -> dict[str, int]:

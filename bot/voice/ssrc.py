@@ -18,11 +18,12 @@ IGNORED_SSRCS: Final = 1024
 
 
 class HeldDatagram(NamedTuple):
-    """A datagram as it came, its clear part, and when (seconds, monotonic)."""
+    """A datagram as it came, its clear part, and when (seconds, monotonic). `number` counts all that were ever held."""
 
     data: bytes
     packet: RtpPacket
     arrived_at: float
+    number: int
 
 
 class SsrcMap:
@@ -32,6 +33,8 @@ class SsrcMap:
         self._users: dict[int, int] = {}
         self._ignored: dict[int, None] = {}
         self._held: dict[int, deque[HeldDatagram]] = {}
+        self.next_number = 0
+        """Of the next datagram that will be held; those below came earlier."""
 
     def user_of(self, ssrc: int) -> int | None:
         return self._users.get(ssrc)
@@ -75,7 +78,8 @@ class SsrcMap:
             if len(self._held) >= HELD_SSRCS:
                 return  # more unknown senders than a call brings at once: the first ones keep their place
             held = self._held[packet.ssrc] = deque(maxlen=HELD_DATAGRAMS)
-        held.append(HeldDatagram(bytes(data), packet, now))
+        held.append(HeldDatagram(bytes(data), packet, now, self.next_number))
+        self.next_number += 1
 
     def take_held(self, ssrc: int, now: float) -> list[HeldDatagram]:
         """What is held of an SSRC and is not too old, in order of arrival. It is not held any more."""
