@@ -96,6 +96,7 @@ class Seat:
         self._deadline = float("inf")
         self._tries = 0
         self._is_echo_due = False
+        self._is_server_lost = False
         self._is_away = False  # the endpoint is null: an outage, not a refusal
 
     @property
@@ -133,8 +134,8 @@ class Seat:
         return [] if is_out else [Ask(None)]
 
     def server_lost(self) -> None:
-        """The voice server hung up and means it: announcing the same server again is news from now on."""
-        self._server = None
+        """The voice server hung up: announcing the same one again may be news from now on."""
+        self._is_server_lost = True
 
     def state_updated(self, channel_id: int | None, session_id: str, now: float) -> list[SeatCommand]:
         """Our own VOICE_STATE_UPDATE."""
@@ -158,7 +159,7 @@ class Seat:
             return self._server_gone(now)
         if self._phase is _Phase.SEATED:
             if self._server == (token, endpoint):
-                return []  # deafening oneself may cause one
+                return self._begin() if self._is_server_lost else []  # deafening oneself may cause one
             self._unclaimed_until = now + UNCLAIMED_S
         self._server = (token, endpoint)
         return self._begin()
@@ -185,7 +186,7 @@ class Seat:
             return []
         token, endpoint = self._server
         self._phase, self._deadline, self._tries = _Phase.SEATED, float("inf"), 0
-        self._is_away = self._is_echo_due = False
+        self._is_away = self._is_echo_due = self._is_server_lost = False
         return [Begin(VoiceServer(self._guild_id, self.channel_id, self._user_id, self._session_id, token, endpoint))]
 
     def _stood_up(self, now: float) -> list[SeatCommand]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import discord
 
@@ -37,7 +37,7 @@ class Lobby:
         self._channel_id: int | None = None
         self._answers: set[asyncio.Task[None]] = set()
         self.client = discord.Client(intents=discord.Intents(guilds=True, voice_states=True))
-        self._state: Any = self.client._connection
+        self._state = cast("Any", self.client._connection)
         self._state.user = discord.ClientUser(state=self._state, data=_user(ME))
         self._state._get_websocket = lambda *_: self
         self._state.http.edit_my_voice_state = self._edit
@@ -80,6 +80,10 @@ class Lobby:
     async def migrate(self, code: int = 4014) -> None:
         ticket = await self.voice.migrate(GUILD, ME, code)
         self._dispatch_server(ticket.token, ticket.endpoint)
+
+    def lose_endpoint(self) -> None:
+        """The voice server is being replaced, and there is none for now."""
+        self._no_endpoint()
 
     def kick(self) -> None:
         self._channel_id = None

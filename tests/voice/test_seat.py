@@ -117,6 +117,13 @@ def test_a_move_whose_server_came_first_begins_in_the_new_channel() -> None:
     assert seat.state_updated(HALL, "s", 5.1) == [Moved(HALL), Begin(server(HALL, "t2", "f:443"))]
 
 
+def test_a_server_that_was_given_up_for_a_new_one_does_not_lose_the_new_one() -> None:
+    seat = seated()
+    seat.server_updated("t2", "f:443", 5.0)
+    seat.server_lost()  # the old one, because of the new one
+    assert seat.state_updated(HALL, "s", 5.1) == [Moved(HALL), Begin(server(HALL, "t2", "f:443"))]
+
+
 def test_a_move_long_after_a_migration_waits_for_its_own_server() -> None:
     seat = seated()
     seat.server_updated("t2", "f:443", 5.0)
