@@ -32,7 +32,7 @@ from bot.realtime.events import (
 from bot.realtime.outbox import Outbox
 from bot.realtime.outcome import Outcome
 from bot.realtime.session import Session, SessionOptions
-from bot.realtime.upgrade import open_socket
+from bot.realtime.upgrade import hang_up, open_socket
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class ModelLink:
         try:
             await self._serve(socket)
         finally:
-            await socket.close()
+            await hang_up(socket)
         return self._end_fault
 
     async def _serve(self, socket: ClientConnection) -> None:

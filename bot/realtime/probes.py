@@ -53,7 +53,7 @@ from bot.realtime.events import (
     TruncateItem,
     TurnMode,
 )
-from bot.realtime.upgrade import open_socket
+from bot.realtime.upgrade import hang_up, open_socket
 
 ANSWER_S: Final = 8.0
 SHORT_S: Final = 2.0
@@ -91,9 +91,10 @@ class SpokenClip:
 class _Line:
     """One probe's connection: what was said so far, and waiting for more of it."""
 
-    def __init__(self, dialect: Dialect, socket: ClientConnection) -> None:
+    def __init__(self, dialect: Dialect, socket: ClientConnection, haste: float) -> None:
         self._dialect = dialect
         self._socket = socket
+        self._haste = haste
         self.events: list[tuple[float, ServerEvent]] = []
         self.raw: list[str | bytes] = []
 
@@ -107,13 +108,13 @@ class _Line:
         frame_bytes = pcm_bytes(FRAME_MS)
         for start in range(0, len(pcm), frame_bytes):
             await self.say(Append(pcm[start : start + frame_bytes]))
-            await asyncio.sleep(FRAME_MS / 1000 / PACE)
+            await asyncio.sleep(FRAME_MS / 1000 / PACE / self._haste)
 
     async def listen(self, *wanted: type, timeout_s: float = ANSWER_S) -> list[ServerEvent]:
         """What comes until one of `wanted` has come, or the time is over."""
         heard: list[ServerEvent] = []
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s / self._haste):
                 while not (heard and isinstance(heard[-1], wanted)):
                     message = await self._socket.recv()
                     self.raw = [*self.raw[-99:], message]
@@ -135,12 +136,16 @@ class _Line:
 _Question = Callable[[_Line], Awaitable[tuple[Verdict, str]]]
 
 
-async def probe(dialect: Dialect, options: ConnectOptions, clip: SpokenClip | None = None) -> list[ProbeAnswer]:
+async def probe(
+    dialect: Dialect, options: ConnectOptions, clip: SpokenClip | None = None, *, haste: float = 1.0
+) -> list[ProbeAnswer]:
     """Ask everything, one after the other. With a `clip` the input rate is also judged by what the model understands.
+
+    `haste` divides every wait: for a server that answers faster than a model can.
 
     Raises `ModelError` when no connection is to be had at all.
     """
-    (await open_socket(dialect, options)).transport.abort()
+    await hang_up(await open_socket(dialect, options))
     questions: list[tuple[str, _Question]] = [
         ("Does a session open, and which fields does it show?", _session),
         ("Are manual turns honoured?", _manual_turns),
@@ -153,21 +158,23 @@ async def probe(dialect: Dialect, options: ConnectOptions, clip: SpokenClip | No
     ]
     if clip is not None:
         questions.insert(3, ("Is speech understood at 24 kHz?", _InputWords(clip)))
-    return [await _ask(dialect, options, question, answer) for question, answer in questions]
+    return [await _ask(dialect, options, question, answer, haste) for question, answer in questions]
 
 
-async def _ask(dialect: Dialect, options: ConnectOptions, question: str, answer: _Question) -> ProbeAnswer:
+async def _ask(
+    dialect: Dialect, options: ConnectOptions, question: str, answer: _Question, haste: float
+) -> ProbeAnswer:
     try:
         socket = await open_socket(dialect, options)
     except ModelError as error:
         return ProbeAnswer(question, Verdict.UNCLEAR, f"no connection: {error.fault}")
     try:
-        verdict, evidence = await answer(_Line(dialect, socket))
+        verdict, evidence = await answer(_Line(dialect, socket, haste))
     except ConnectionClosed as closed:
         code = closed.rcvd.code if closed.rcvd else None
         verdict, evidence = Verdict.UNCLEAR, f"the service closed the connection, code {code}"
     finally:
-        await socket.close()
+        await hang_up(socket)
     return ProbeAnswer(question, verdict, evidence)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from bot.errors import ModelError, ModelFault
 from bot.realtime.dialect import MESSAGE_LIMIT_BYTES, ConnectOptions, Dialect
@@ -47,6 +48,18 @@ async def open_socket(dialect: Dialect, options: ConnectOptions) -> ClientConnec
         raise ModelError("the address is none", ModelFault.BAD_REQUEST) from None
     except (InvalidHandshake, OSError, EOFError) as error:  # a TimeoutError is an OSError
         raise ModelError(f"no connection: {type(error).__name__}", ModelFault.UNREACHABLE) from None
+
+
+async def hang_up(socket: ClientConnection) -> None:
+    """Close politely. What the server still says is read and dropped: unread, it would stand before its answer to our close."""
+    closing = asyncio.ensure_future(socket.close())
+    try:
+        while True:
+            await socket.recv()
+    except ConnectionClosed:
+        pass
+    finally:
+        await closing
 
 
 def _is_loopback(url: str) -> bool:
