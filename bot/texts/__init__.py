@@ -50,7 +50,7 @@ def clean(value: str) -> str:
     """A stranger's words as they may stand in a sentence: one line, visible, short, and without markdown."""
     visible = "".join(
         " " if char.isspace() else char
-        for char in unicodedata.normalize("NFKC", value)
+        for char in unicodedata.normalize("NFC", value)
         if char.isspace() or unicodedata.category(char)[0] != "C"
     )
     shown = " ".join(visible.split())

@@ -63,12 +63,9 @@ notice = Hello. I am { $persona }, and I am an A I. I hear nobody here until the
 
 ## Joining, leaving, typing
 
-join-working = On my way to **{ $channel }**.
 leave-done = I have left the voice channel.
 leave-not-here = I am in no voice channel here.
 say-done = I heard you.
-say-hint-join-first = I am in no voice channel here. `/join` calls me into yours.
-room-goodbye = I have left the voice channel.
 room-alone = Nobody was left to talk with, so I have gone. `/join` calls me back.
 room-stopped = I am being restarted and have left the call. `/join` calls me back in a moment.
 

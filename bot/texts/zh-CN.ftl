@@ -62,12 +62,9 @@ notice = 大家好，我是{ $persona }，我是人工智能。没有人同意�
 
 ## 加入、离开、打字
 
-join-working = 正在去 **{ $channel }**。
 leave-done = 我已离开语音频道。
 leave-not-here = 我不在这里的任何语音频道。
 say-done = 收到。
-say-hint-join-first = 我不在这里的任何语音频道。用 `/加入` 叫我来。
-room-goodbye = 我已离开语音频道。
 room-alone = 没有人可聊了，我先走了。用 `/加入` 叫我回来。
 room-stopped = 我正在重启，已离开通话。稍后用 `/加入` 叫我回来。
 
