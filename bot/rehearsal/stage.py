@@ -1,0 +1,221 @@
+"""The stage: the loopback Discord, the shipped bot on it, and the people of a scene, from curtain up to curtain down.
+
+    async with Stage(scene, settings, tell) as stage:
+        await stage.play()
+    stage.report.write(folder)
+
+The bot runs unchanged: it is given an API base, a token and a trust bundle as an operator would give them. What it says
+and decides is watched through the observers of its calls; what is heard is what a member's own client decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from bot.audio.soundfile import read_sound
+from bot.conversation.events import Caption, CaptionKind, Command, Event, PlayoutStarted, TurnMeasured
+from bot.rehearsal.house import House
+from bot.rehearsal.interactions import Interaction
+from bot.rehearsal.people import Actor
+from bot.rehearsal.report import Check, Deed, Report
+from bot.rehearsal.scene import Scene, Step
+from bot.rehearsal.world import Message
+
+REPLY_S: Final = 25.0
+SETTLE_S: Final = 0.35
+SOUNDING_S: Final = 0.1
+
+Progress = Callable[[str], None]
+
+
+class Stage:
+    """Plays the steps of a scene in a `House` and collects the report."""
+
+    def __init__(self, scene: Scene, house: House, tell: Progress) -> None:
+        self._scene = scene
+        self._house = house
+        self._tell = tell
+        self._changed = asyncio.Event()
+        self._replies_begun = 0
+        self._interruptions: list[float] = []
+        self._witness: Actor | None = None
+        self.actors = {part.name: house.actor(part) for part in scene.people}
+        self.report = Report(scene.title, house.world.bot.name, time.monotonic())
+        house.observe(self._observe)
+
+    # ------------------------------------------------------------------ watching
+
+    def _observe(self, event: Event | Command, now: float) -> None:
+        match event:
+            case Caption():
+                self.report.captions.append(event)
+                self._tell(_line(event))
+            case TurnMeasured():
+                self.report.turns.append(event)
+            case PlayoutStarted():
+                self._replies_begun += 1
+            case _:
+                return
+        self._changed.set()
+
+    async def _until(self, condition: Callable[[], bool], timeout_s: float = REPLY_S) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _heard(self) -> list[Caption]:
+        return [caption for caption in self.report.captions if caption.kind is CaptionKind.HEARD]
+
+    # ------------------------------------------------------------------ playing
+
+    async def play(self) -> Report:
+        self.report.started_at = time.monotonic()
+        for number, step in enumerate(self._scene.steps, 1):
+            following = self._scene.steps[number] if number < len(self._scene.steps) else None
+            await self._play(number, step, following)
+        await asyncio.sleep(SETTLE_S)
+        for actor in self.actors.values():
+            self.report.spoken[actor.name] = actor.spoken
+        if self._witness is not None:
+            self.report.heard = self._witness.heard(self._bot_id)
+        self.report.stops_ms = [self._stopped_after_ms(at) for at in self._interruptions]
+        for actor in self.actors.values():
+            await actor.leave()
+        return self.report
+
+    async def _play(self, number: int, step: Step, following: Step | None) -> None:
+        if step.waits_ms is not None:
+            await asyncio.sleep(step.waits_ms / 1000)
+            return
+        assert step.who is not None
+        actor = self.actors[step.who]
+        replies = len(self._heard())
+        is_cut_short = following is not None and following.interrupts is not None
+        await getattr(self, f"_{step.verb}")(number, actor, step)
+        if step.reply is not None or (step.says and not is_cut_short):
+            await self._expect_reply(number, step, replies)
+
+    async def _expect_reply(self, number: int, step: Step, before: int) -> None:
+        pattern = re.compile(step.reply or ".", re.IGNORECASE | re.DOTALL)
+        held = await self._until(lambda: any(pattern.search(caption.text) for caption in self._heard()[before:]))
+        found = " / ".join(caption.text for caption in self._heard()[before:]) or "nothing was said"
+        self._check(number, f"a reply like {pattern.pattern!r}", found, held)
+        await asyncio.sleep(SETTLE_S)
+
+    def _check(self, number: int, expected: str, found: str, held: bool) -> None:
+        self.report.checks.append(Check(number, expected, found, held))
+        if not held:
+            self._tell(f"[red]step {number}: expected {expected}; found: {found}[/red]")
+
+    def _deed(self, actor: Actor, what: str) -> None:
+        self.report.deeds.append(Deed(time.monotonic(), actor.name, what))
+        self._tell(f"[dim]{actor.name} {what}[/dim]")
+
+    # ------------------------------------------------------------------ verbs
+
+    async def _enters(self, _: int, actor: Actor, step: Step) -> None:
+        assert step.enters is not None
+        self._deed(actor, f"enters {step.enters}")
+        await actor.enter(self._house.channel(step.enters))
+        self._witness = self._witness or actor
+
+    async def _leaves(self, _: int, actor: Actor, step: Step) -> None:
+        self._deed(actor, "leaves")
+        await actor.leave()
+
+    async def _runs(self, number: int, actor: Actor, step: Step) -> None:
+        assert step.runs is not None
+        shown = " ".join([step.runs, *(str(value) for value in step.options.values())])
+        self._deed(actor, f"/{shown}")
+        answer = await actor.command(self._house.chat_of(actor), step.runs, step.options)
+        self._expect_text(number, step, answer)
+
+    async def _types(self, number: int, actor: Actor, step: Step) -> None:
+        self._deed(actor, "/say …")
+        answer = await actor.command(self._house.chat_of(actor), "say", {"text": step.types})
+        self._expect_text(number, step, answer)
+
+    async def _presses(self, number: int, actor: Actor, step: Step) -> None:
+        assert step.presses is not None
+        panel, button = await self._find_button(actor, step.presses)
+        self._deed(actor, f"presses “{panel.buttons[button]}”")
+        self._expect_text(number, step, await actor.press(panel, button))
+
+    def _expect_text(self, number: int, step: Step, answer: Interaction) -> None:
+        if step.reads is not None:
+            held = re.search(step.reads, answer.text, re.IGNORECASE | re.DOTALL) is not None
+            self._check(number, f"an answer like {step.reads!r}", answer.text, held)
+
+    async def _find_button(self, actor: Actor, wanted: str) -> tuple[Message, str]:
+        """The newest button that the actor can see whose id or label contains `wanted`. Raises LookupError."""
+        async with asyncio.timeout(5.0):
+            while True:
+                for message in reversed(self._house.world.messages.values()):
+                    if message.ephemeral_for not in (None, actor.person.user_id):
+                        continue
+                    for button, label in message.buttons.items():
+                        if wanted.lower() in button.lower() or wanted.lower() in label.lower():
+                            return message, button
+                await asyncio.sleep(0.05)
+
+    async def _says(self, _: int, actor: Actor, step: Step) -> None:
+        assert step.says is not None
+        await actor.speak(await asyncio.to_thread(actor.rehearse, step.says))
+
+    async def _plays(self, _: int, actor: Actor, step: Step) -> None:
+        assert step.plays is not None
+        await actor.speak(await asyncio.to_thread(read_sound, Path(step.plays)))
+
+    async def _interrupts(self, number: int, actor: Actor, step: Step) -> None:
+        assert step.interrupts is not None
+        begun, cuts = self._replies_begun, sum(caption.is_cut for caption in self._heard())
+        pcm = await asyncio.to_thread(actor.rehearse, step.interrupts)
+        if not self._companion_sounds():
+            await self._until(lambda: self._replies_begun > begun)
+        await asyncio.sleep(step.after_ms / 1000)
+        self._interruptions.append(time.monotonic())
+        await actor.speak(pcm)
+        held = await self._until(lambda: sum(caption.is_cut for caption in self._heard()) > cuts, 5.0)
+        self._check(number, "the companion stops and only what was heard is kept", "it went on", held)
+
+    def _companion_sounds(self) -> bool:
+        assert self._witness is not None
+        last = self._witness.voice.ears.sound_at(self._bot_id)
+        return last is not None and time.monotonic() - last < SOUNDING_S
+
+    def _stopped_after_ms(self, at: float) -> float:
+        """From the first word of an interruption to the last packet of the reply that arrived at the witness."""
+        assert self._witness is not None
+        ends = [end for begin, end in self._witness.spurts(self._bot_id) if begin < at < end]
+        return (max(ends) - at) * 1000 if ends else 0.0
+
+    @property
+    def _bot_id(self) -> int:
+        return self._house.world.bot.user_id
+
+
+def _line(caption: Caption) -> str:
+    colour = "yellow" if caption.kind is CaptionKind.HEARD else "cyan"
+    return f"[{colour}]{caption.speaker}[/{colour}]  {caption.text}{' —' if caption.is_cut else ''}"
+
+
+def with_wav(path: Path) -> Scene:
+    """The scene of `kith rehearse --wav FILE`: one member comes, agrees, and plays the file; then waits for an answer."""
+    steps: list[dict[str, Any]] = [
+        {"who": "Alice", "enters": "Lounge"},
+        {"who": "Alice", "runs": "join"},
+        {"who": "Alice", "presses": "allow", "reply": "."},
+        {"who": "Alice", "plays": str(path), "reply": "."},
+        {"who": "Alice", "runs": "leave"},
+    ]
+    return Scene.model_validate({"title": path.name, "people": [{"name": "Alice", "is_admin": True}], "steps": steps})
