@@ -26,7 +26,15 @@ from bot.audio.frame import FRAME_MS, MODEL_RATE_HZ
 from bot.audio.opus import EncoderProfile
 from bot.errors import VoiceError, VoiceFault
 from bot.voice.admission import admission_fault, can_unsuppress, refusal
-from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceEvent, VoiceInterrupted
+from bot.voice.events import (
+    MemberArrived,
+    MemberLeft,
+    SpeakerFrame,
+    SpeakerPaused,
+    VoiceClosed,
+    VoiceEvent,
+    VoiceInterrupted,
+)
 from bot.voice.gateway import Gateway, State
 from bot.voice.line import Trace, VoiceLine
 from bot.voice.pacer import Pacer
@@ -45,6 +53,9 @@ BUSY_S: Final = 2.5
 PRESENCE_S: Final = 1.0
 IDENTIFY_S: Final = 10.0
 """How long after hearing again unknown sound is identified by its key: op 5 is said once, perhaps while we were deaf."""
+
+UNTOLD: Final = 256
+"""Events kept for whoever listens first: between `connect` and `listen` a call may become ready, or end."""
 
 ASK_S: Final = 3.0
 ASKS: Final = 32
@@ -65,6 +76,7 @@ class Connection(discord.VoiceProtocol):
         pacer: Pacer,
         profile: EncoderProfile,
         rate_hz: int,
+        output_rate_hz: int,
         tls: ssl.SSLContext,
         allowed: Iterable[int] = (),
         trace: Trace | None = None,
@@ -77,11 +89,11 @@ class Connection(discord.VoiceProtocol):
         self._gateway = Gateway(random.random)
         self._receiver = Receiver(self._gateway.decrypt, rate_hz)
         self._pacer = pacer
-        self.playout = Playout(rate_hz)
+        self.playout = Playout(output_rate_hz)
         self._sender = Sender(
             self._gateway.encrypt,
             profile,
-            rate_hz,
+            output_rate_hz,
             sequence=secrets.randbits(16),
             timestamp=secrets.randbits(32),
         )
@@ -96,6 +108,7 @@ class Connection(discord.VoiceProtocol):
             tell=self._tell_playout,
         )
         self._sink: Callable[[VoiceEvent], None] | None = None
+        self._untold: deque[VoiceEvent] = deque(maxlen=UNTOLD)
         self._playout_sink: Callable[[PlayoutEvent], None] | None = None
         self._allowed: set[int] = set()
         self._is_deaf = True
@@ -136,8 +149,10 @@ class Connection(discord.VoiceProtocol):
         return self._gateway.present | (frozenset(self._room.voice_states) - {self._guild.me.id})
 
     def listen(self, sink: Callable[[VoiceEvent], None]) -> None:
-        """Where events go; called on the loop, must not block."""
+        """Where events go; called on the loop, must not block. What happened before is told at once, except sound."""
         self._sink = sink
+        while self._untold:
+            sink(self._untold.popleft())
 
     def on_playout(self, sink: Callable[[PlayoutEvent], None]) -> None:
         """Where it is told what began and ended to be heard; called on the loop, must not block."""
@@ -255,6 +270,8 @@ class Connection(discord.VoiceProtocol):
                 self._close(fault)
         if self._sink is not None:
             self._sink(event)
+        elif not isinstance(event, SpeakerFrame | SpeakerPaused):
+            self._untold.append(event)
 
     def established(self) -> None:
         self._settled.set()
@@ -412,6 +429,7 @@ def voice_protocol(
     profile: EncoderProfile = EncoderProfile.SPEECH,
     rate_hz: int = MODEL_RATE_HZ,
     *,
+    output_rate_hz: int | None = None,
     allowed: Iterable[int] = (),
     tls: ssl.SSLContext | None = None,
     trace: Trace | None = None,
@@ -419,15 +437,25 @@ def voice_protocol(
     """What to give `channel.connect(cls=...)`.
 
     Args:
+        rate_hz, output_rate_hz: of the PCM that is heard, and of the PCM that is played; the second as the first unless given.
         allowed: members who agreed already; whoever else does is told by `Connection.allow`.
         tls: trust for the voice server; unset: the environment's usual one, which follows SSL_CERT_FILE.
         trace: told of every message on the websocket: direction, opcode, size.
     """
     trust = tls or ssl.create_default_context()
+    agreed = tuple(allowed)
 
     def make(client: discord.Client, channel: discord.abc.Connectable) -> Connection:
         return Connection(
-            client, channel, pacer=pacer, profile=profile, rate_hz=rate_hz, tls=trust, allowed=allowed, trace=trace
+            client,
+            channel,
+            pacer=pacer,
+            profile=profile,
+            rate_hz=rate_hz,
+            output_rate_hz=output_rate_hz or rate_hz,
+            tls=trust,
+            allowed=agreed,
+            trace=trace,
         )
 
     return make

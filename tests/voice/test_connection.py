@@ -160,6 +160,34 @@ async def test_a_join_that_is_given_up_leaves_nothing_behind(voice: VoiceServer,
     assert lobby.guild.voice_client is None
 
 
+async def test_what_happened_before_anybody_listened_is_told_to_the_first_listener(
+    voice: VoiceServer, certificate: Certificate
+) -> None:
+    lobby = Lobby(voice)
+    lobby.enter(ALICE, ROOM)
+    connection = await lobby.join(voice_protocol(Pacer(), tls=certificate.client_context()))
+    lobby.kick()
+    await asyncio.sleep(0.1)
+    events: list[object] = []
+    connection.listen(events.append)
+    assert events == [MemberArrived(ALICE), VoiceClosed(VoiceFault.KICKED)]
+    await connection.disconnect()
+    await lobby.close()
+
+
+async def test_what_is_heard_and_what_is_played_may_have_different_rates(
+    voice: VoiceServer, certificate: Certificate
+) -> None:
+    lobby = Lobby(voice)
+    protocol = voice_protocol(Pacer(), rate_hz=16_000, output_rate_hz=24_000, tls=certificate.client_context())
+    connection = await lobby.join(protocol)
+    connection.play("a", tone(OUR_HZ, 0.1))
+    assert connection.playout.waiting_ms == 100
+    assert connection.playout.rate_hz == 24_000
+    await connection.disconnect()
+    await lobby.close()
+
+
 # ---------------------------------------------------------------------------- who is heard
 
 
