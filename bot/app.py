@@ -8,6 +8,7 @@ Cogs ask the companion and nothing below it. It holds no decision of a talk, of 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ssl
 from collections import OrderedDict
@@ -330,7 +331,8 @@ class KithBot(commands.AutoShardedBot):
             # aiohttp makes its own trust at import; made here it follows the SSL_CERT_FILE of now.
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
         )
-        self._is_ready_logged = False
+        self.up = asyncio.Event()
+        """Set when the bot is ready for the first time."""
 
     async def setup_hook(self) -> None:
         from cogs.wording import CatalogueTranslator
@@ -352,10 +354,10 @@ class KithBot(commands.AutoShardedBot):
             await super().launch_shards()
 
     async def on_ready(self) -> None:
-        if self._is_ready_logged:
+        if self.up.is_set():
             _log.info("gateway_session_is_new")
             return
-        self._is_ready_logged = True
+        self.up.set()
         # What lives from here on lives long; a full collection over it would stall every call (30 to 150 ms).
         gc.collect()
         gc.freeze()

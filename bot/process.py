@@ -90,7 +90,7 @@ async def run_bot(settings: Settings) -> int:
 async def running(settings: Settings) -> AsyncIterator[KithBot]:
     """A bot that is ready, in a program of somebody else's. Raises `KithError` when it does not come up."""
     async with _started(settings) as (bot, life):
-        ready = asyncio.create_task(bot.wait_until_ready(), name="waiting for ready")
+        ready = asyncio.create_task(bot.up.wait(), name="waiting for ready")
         await asyncio.wait({ready, life}, return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
             ready.cancel()
