@@ -13,14 +13,20 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any, Final
 
 import numpy as np
 
+from bot.audio.frame import MODEL_RATE_HZ
 from bot.audio.soundfile import write_wav
 from bot.conversation.events import Caption, TurnMeasured
 from bot.rehearsal.recording import Pcm, Sound, lay_out, stretches
 
-TAIL_S = 1.0
+TAIL_S: Final = 1.0
+ROW: Final = 0.28
+LABEL_PT: Final = 7.5
+COMPANION_COLOUR: Final = "#c2410c"
+MEMBER_COLOURS: Final = ("#0f766e", "#1d4ed8", "#7e22ce", "#4d7c0f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +135,30 @@ class Report:
         }
 
     def draw(self, path: Path, companion: Pcm) -> None:
-        """The timeline picture: a lane each, the companion's at the bottom, deeds as ticks with their words."""
+        """The timeline picture: a lane each, the companion's at the bottom, deeds above with their words."""
         from matplotlib.figure import Figure
 
         lanes = [*self.spoken, self.companion]
-        figure = Figure(figsize=(max(10.0, self.duration_s / 4), 1.6 + 0.7 * len(lanes)), layout="constrained")
+        width_in = max(10.0, self.duration_s / 4)
+        rows = _label_rows(
+            [(deed.at - self.started_at, _label(deed)) for deed in self.deeds], self.duration_s / width_in
+        )
+        top = len(lanes) + 0.15 + ROW * (max(rows, default=0) + 1)
+        figure = Figure(figsize=(width_in, 1.0 + 0.75 * top), layout="constrained")
         axes = figure.add_subplot()
         for lane, name in enumerate(reversed(lanes)):
             track = (
                 companion if name == self.companion else lay_out(self.spoken[name], self.started_at, self.duration_s)
             )
             bars = [(begin, end - begin) for begin, end in stretches(track)]
-            axes.broken_barh(
-                bars, (lane + 0.25, 0.5), facecolors="tab:orange" if name == self.companion else f"C{lane}"
-            )
-            _draw_level(axes, track, lane)
-        for index, deed in enumerate(self.deeds):
+            colour = COMPANION_COLOUR if name == self.companion else MEMBER_COLOURS[lane % len(MEMBER_COLOURS)]
+            axes.broken_barh(bars, (lane + 0.2, 0.6), facecolors=colour, alpha=0.45)
+            _draw_level(axes, track, lane, colour)
+        for deed, row in zip(self.deeds, rows, strict=True):
             at = deed.at - self.started_at
-            axes.axvline(at, color="0.75", linewidth=0.7, zorder=0)
-            axes.text(at, len(lanes) + 0.08 + 0.24 * (index % 3), f"{deed.who}: {deed.what}", fontsize=6.5, rotation=0)
-        axes.set_ylim(0, len(lanes) + 0.9)
+            axes.vlines(at, 0, len(lanes) + 0.15 + ROW * row, color="0.75", linewidth=0.7, zorder=0)
+            axes.text(at, len(lanes) + 0.15 + ROW * row, _label(deed), fontsize=LABEL_PT, va="bottom")
+        axes.set_ylim(0, top)
         axes.set_xlim(0, self.duration_s)
         axes.set_yticks([lane + 0.5 for lane in range(len(lanes))], list(reversed(lanes)))
         axes.set_xlabel("seconds")
@@ -158,15 +168,32 @@ class Report:
         figure.savefig(path, dpi=110)
 
 
-def _draw_level(axes: object, track: Pcm, lane: int) -> None:
-    """The outline of how loud a lane is, ten points a second, inside its bars."""
-    window = 2400
+def _label(deed: Deed) -> str:
+    return f"{deed.who} {deed.what}"
+
+
+def _label_rows(labels: list[tuple[float, str]], seconds_per_inch: float) -> list[int]:
+    """For each label (time, words) the lowest row in which it overlaps none before it."""
+    ends: list[float] = []
+    rows: list[int] = []
+    for at, words in labels:
+        row = next((index for index, end in enumerate(ends) if end <= at), len(ends))
+        if row == len(ends):
+            ends.append(0.0)
+        ends[row] = at + (len(words) + 2) * LABEL_PT * 0.55 / 72 * seconds_per_inch
+        rows.append(row)
+    return rows
+
+
+def _draw_level(axes: Any, track: Pcm, lane: int, colour: str) -> None:
+    """How loud a lane is, ten points a second, inside its bars."""
+    window = MODEL_RATE_HZ // 10
     usable = track[: len(track) // window * window].astype(np.float64).reshape(-1, window)
     if not len(usable):
         return
-    level = np.sqrt((usable**2).mean(axis=1)) / 32768
-    x = (np.arange(len(level)) + 0.5) * window / 24_000
-    axes.fill_between(x, lane + 0.5 - level, lane + 0.5 + level, color="black", alpha=0.35, linewidth=0)  # type: ignore[attr-defined]
+    level = np.sqrt((usable**2).mean(axis=1)) / 32768 * 2
+    x = (np.arange(len(level)) + 0.5) / 10
+    axes.fill_between(x, lane + 0.5 - level, lane + 0.5 + level, color=colour, linewidth=0)
 
 
 def _stamp(seconds: float) -> str:

@@ -186,7 +186,7 @@ class Stage:
         self._interruptions.append(time.monotonic())
         await actor.speak(pcm)
         held = await self._until(lambda: sum(caption.is_cut for caption in self._heard()) > cuts, 5.0)
-        self._check(number, "the companion stops and only what was heard is kept", "it went on", held)
+        self._check(number, "the companion stops, and only what was heard is kept", self._heard()[-1].text, held)
 
     def _companion_sounds(self) -> bool:
         assert self._witness is not None
