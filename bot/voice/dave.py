@@ -23,6 +23,7 @@ from bot.voice.dave_session import PROTOCOL_VERSION, MlsRefused, MlsSession, mes
 from bot.voice.events import UnexpectedParticipant
 from bot.voice.gateway_events import GatewayCommand, Raise, SendBinary, SendText
 from bot.voice.opcodes import VoiceOp
+from bot.voice.strangers import Strangers
 from bot.voice.undecryptable import Undecryptable
 
 SILENCE: Final = b"\xf8\xff\xfe"
@@ -31,7 +32,6 @@ SILENCE: Final = b"\xf8\xff\xfe"
 FRAME_MARKER: Final = b"\xfa\xfa"
 """The last two bytes of every encrypted frame."""
 
-UNEXPECTED_WAIT_S: Final = 0.5
 PLAINTEXT_GRACE_S: Final = 10.0
 """After an upgrade others switch later than we do: their plain frames are accepted for this long, and then no more."""
 
@@ -42,11 +42,9 @@ FAILURES_TOLERATED: Final = 36
 RECOVERY_GRACE_S: Final = 5.0
 RECOVERIES_TOLERATED: Final = 5
 RECOVERIES_FORGOTTEN_AFTER_S: Final = 60.0
-HELD_MESSAGES: Final = 32
 PENDING_TRANSITIONS: Final = 16
 REMEMBERED_PROPOSALS: Final = 64
 REMEMBERED_WELCOMES: Final = 8
-STRANGERS: Final = 64
 
 
 @dataclass(slots=True)
@@ -84,20 +82,13 @@ class DaveGroup:
     def __init__(self, user_id: int, channel_id: int, expected: Iterable[int] = ()) -> None:
         self._user_id = user_id
         self._channel_id = channel_id
-        self._expected = {user_id, *expected}
-        self._announced = set(self._expected)
-        self._refused: set[int] = set()
-        self._tolerated: set[int] = set()
+        self._strangers = Strangers(user_id, expected)
         self._mls: MlsSession | None = None
         self._external_sender: bytes | None = None
         self._version: int | None = None
         self._group_version = 0
         self._transitions: OrderedDict[int, _Transition] = OrderedDict()
         self._last_transition_id = 0
-        self._held: deque[tuple[int, bytes]] = deque(maxlen=HELD_MESSAGES)
-        self._strangers: set[int] = set()
-        self._strangers_inside: set[int] = set()
-        self._strangers_until = 0.0
         self._proposals_seen: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED_PROPOSALS)
         self._welcomes_seen: deque[bytes] = deque(maxlen=REMEMBERED_WELCOMES)
         self._plaintext_until: float | None = None
@@ -121,7 +112,7 @@ class DaveGroup:
         """Speech can be sent and heard: version 0, or a group with keys and no stranger in it."""
         if self._version is None:
             return False
-        return self._version == 0 or (self._mls is not None and self._mls.is_ready and not self._strangers_inside)
+        return self._version == 0 or (self._mls is not None and self._mls.is_ready and not self._strangers.are_inside)
 
     @property
     def is_hopeless(self) -> bool:
@@ -141,12 +132,8 @@ class DaveGroup:
         if self._wants_recovery:
             return float("-inf")
         deadlines = [transition.expires_at for transition in self._transitions.values()]
-        if self._strangers:
-            deadlines.append(self._strangers_until)
-        if self._plaintext_until is not None:
-            deadlines.append(self._plaintext_until)
-        if self._grace_until is not None:
-            deadlines.append(self._grace_until)
+        others = (self._strangers.until, self._plaintext_until, self._grace_until)
+        deadlines += [deadline for deadline in others if deadline is not None]
         return min(deadlines, default=None)
 
     def stats(self) -> DaveStats:
@@ -206,7 +193,7 @@ class DaveGroup:
     def _failed(self, user_id: int, reason: str) -> Undecryptable:
         """Counts a failure that a fresh group would mend: not of members who left, nor while keys are changing."""
         is_settled = self._version and not self._transitions and self._grace_until is None
-        if is_settled and user_id in self._expected and not self._is_hopeless:
+        if is_settled and self._strangers.is_expected(user_id) and not self._is_hopeless:
             self._failures += 1
             self._wants_recovery = self._wants_recovery or self._failures > FAILURES_TOLERATED
         return self._undecryptable(reason)
@@ -219,20 +206,11 @@ class DaveGroup:
 
     def expect(self, user_id: int, now: float) -> list[GatewayCommand]:
         """Op 11, or a voice state: this user is in the channel and may be added."""
-        self._expected.add(user_id)
-        self._announced.add(user_id)
-        self._refused.discard(user_id)
-        self._tolerated.discard(user_id)
-        if user_id not in self._strangers:
-            return []
-        self._strangers.discard(user_id)
-        self._strangers_inside.discard(user_id)
-        return [] if self._strangers else self._let_through(now)
+        return self._let_through(now) if self._strangers.expect(user_id) else []
 
     def dismiss(self, user_id: int) -> None:
         """Op 13: this user is gone, and an Add would be a surprise."""
-        if user_id != self._user_id:
-            self._expected.discard(user_id)
+        self._strangers.dismiss(user_id)
 
     # ------------------------------------------------------------------ JSON opcodes
 
@@ -284,12 +262,9 @@ class DaveGroup:
         if self._mls is None:
             self._stats.ignored["no session"] += 1
             return []
-        if self._held:
+        if self._strangers.are_holding:
             # Order matters: whatever follows proposals in doubt waits with them.
-            if len(self._held) == HELD_MESSAGES:
-                return self._doubt_over(now)
-            self._held.append((op, payload))
-            return []
+            return [] if self._strangers.hold(op, payload) else self._doubt_over(now)
         match op:
             case VoiceOp.PROPOSALS:
                 return self._propose(self._mls, payload, now)
@@ -328,12 +303,10 @@ class DaveGroup:
             self._stats.ignored["repeated proposals"] += 1
             return []
         try:
-            made = mls.propose(payload, self._expected | self._tolerated)
+            made = mls.propose(payload, self._strangers.allowed)
         except MlsRefused as refusal:
             if refusal.reason == "UnexpectedUser" and refusal.user_id is not None:
-                self._held.append((VoiceOp.PROPOSALS, payload))
-                self._strangers.add(refusal.user_id)
-                self._strangers_until = now + UNEXPECTED_WAIT_S
+                self._strangers.doubt(refusal.user_id, VoiceOp.PROPOSALS, payload, now)
                 return []
             about = proposals_epoch(payload)
             if mls.is_ready and about is not None and about[0] == self._channel_id and about[1] > mls.epoch:
@@ -369,15 +342,11 @@ class DaveGroup:
         self._welcomes_seen.append(digest)
         try:
             mls.welcome(welcome)
-            strangers = mls.user_ids - self._announced - self._tolerated
+            self._strangers.look_around(mls.user_ids, now)
         except MlsRefused as refusal:
             self._stats.ignored[refusal.reason] += 1
             return self._recover(transition_id, now)
         self._stats.welcomes += 1
-        if strangers:
-            self._strangers |= strangers
-            self._strangers_inside = strangers
-            self._strangers_until = now + UNEXPECTED_WAIT_S
         return self._ready_for(transition_id, self._group_version, now)
 
     # ------------------------------------------------------------------ transitions
@@ -404,7 +373,7 @@ class DaveGroup:
 
     def _renew(self, now: float) -> list[GatewayCommand]:
         """A new MLS session and its key package; what was pending in the old one is void."""
-        self._forget_doubts()
+        self._strangers.forget()
         self._proposals_seen.clear()
         self._transitions.clear()
         self._failures = 0
@@ -427,7 +396,7 @@ class DaveGroup:
         self._recoveries += 1
         self._wants_recovery = False
         if self._recoveries > RECOVERIES_TOLERATED:
-            self._forget_doubts()
+            self._strangers.forget()
             self._is_hopeless = True
             return []
         self._stats.recoveries += 1
@@ -446,33 +415,22 @@ class DaveGroup:
             self._stats.ignored["transition never executed"] += 1
         if self._wants_recovery:
             commands += self._recover(self._last_transition_id, now)
-        if self._strangers and now >= self._strangers_until:
+        if self._strangers.until is not None and now >= self._strangers.until:
             commands += self._doubt_over(now)
         return commands
 
     def _doubt_over(self, now: float) -> list[GatewayCommand]:
         """Nobody announced them in time. The first time: not with us (op 31). Then: the room is told, and life goes on."""
-        strangers = set(self._strangers)
-        if not strangers <= self._refused and len(self._refused) < STRANGERS:
-            self._refused |= strangers
+        tolerated = self._strangers.judge()
+        if not tolerated:
             return self._recover(self._last_transition_id, now)
-        self._strangers.clear()
-        self._strangers_inside.clear()
-        self._tolerated |= strangers
-        raised: list[GatewayCommand] = [Raise(UnexpectedParticipant(user_id)) for user_id in sorted(strangers)]
+        raised: list[GatewayCommand] = [Raise(UnexpectedParticipant(user_id)) for user_id in tolerated]
         return raised + self._let_through(now)
-
-    def _forget_doubts(self) -> None:
-        self._held.clear()
-        self._strangers.clear()
-        self._strangers_inside.clear()
 
     def _let_through(self, now: float) -> list[GatewayCommand]:
         """The doubt is settled: what waited is processed in its order, up to the next doubt."""
-        waiting = list(self._held)
-        self._held.clear()
         commands: list[GatewayCommand] = []
-        for op, payload in waiting:
+        for op, payload in self._strangers.release():
             commands += self.receive(op, payload, now)
         return commands
 

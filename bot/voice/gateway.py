@@ -36,19 +36,15 @@ from bot.voice.gateway_events import (
     Raise,
     Rejoin,
     ResetMedia,
-    SendText,
     UseCipher,
     VoiceServer,
 )
 from bot.voice.gateway_messages import MAX_SSRC, Malformed
+from bot.voice.heartbeat import Heartbeat
 from bot.voice.opcodes import VoiceOp
 from bot.voice.reconnection import Next, Plan, Reconnection
 from bot.voice.undecryptable import Undecryptable
 
-HEARTBEAT_MOST_S: Final = 5.0
-"""Discord's own clients beat every min(interval, 5 s); a dead connection shows sooner."""
-
-MISSED_ACKS: Final = 2
 DISCOVERY_TRIES: Final = 5
 PRESENT_MOST: Final = 20_000
 """More than any channel holds."""
@@ -123,11 +119,7 @@ class Gateway:
         self._present: set[int] = set()
         self._seq_ack = -1
         self._is_resume = False
-        self._interval_s: float | None = None
-        self._beat_at: float | None = None
-        self._beats_unanswered = 0
-        self._beat_nonce = 0
-        self._beat_sent_at = 0.0
+        self._heartbeat = Heartbeat()
         self._discover: Discover | None = None
         self._discovery_tries = 0
         self._mode = ""
@@ -174,10 +166,12 @@ class Gateway:
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; minus infinity: at once; None: nothing is due."""
         dave = self._dave if self._state is State.ESTABLISHED else None
-        deadlines = (self._due_at, self._beat_at, None if dave is None else dave.next_deadline)
+        deadlines = (self._due_at, self._heartbeat.due_at, None if dave is None else dave.next_deadline)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def stats(self) -> GatewayStats:
+        self._stats.heartbeats = self._heartbeat.sent
+        self._stats.latency_ms = self._heartbeat.latency_ms
         return self._stats
 
     def dave_stats(self) -> DaveStats:
@@ -318,9 +312,7 @@ class Gateway:
     def _on_hello(self, body: Any, now: float) -> list[GatewayCommand]:
         interval_ms = messages.whole(messages.fields(body), "heartbeat_interval", 3_600_000)
         assert self._server is not None
-        self._interval_s = min(max(interval_ms / 1000, 0.1), HEARTBEAT_MOST_S)
-        self._beat_at = now + self._interval_s
-        self._beats_unanswered = 0
+        self._heartbeat.start(interval_ms, now)
         if self._is_resume:
             self._enter(State.RESUMING, now)
             return [messages.resume(self._server, self._seq_ack)]
@@ -361,13 +353,10 @@ class Gateway:
         return [messages.speaking(self._speaking, self.ssrc)]
 
     def _on_heartbeat(self, body: Any, now: float) -> list[GatewayCommand]:
-        # Asked for by the server, to be answered at once; whether it acknowledges this one is its own business.
-        return [self._beat(now)]
+        return [messages.heartbeat(self._heartbeat.beat(now, is_asked_for=True), self._seq_ack)]
 
     def _on_heartbeat_ack(self, body: Any, now: float) -> list[GatewayCommand]:
-        if self._stats.heartbeats:
-            self._stats.latency_ms = (now - self._beat_sent_at) * 1000
-        self._beats_unanswered = 0
+        self._heartbeat.acknowledged(now)
         return []
 
     def _on_speaking(self, body: Any, now: float) -> list[GatewayCommand]:
@@ -441,11 +430,10 @@ class Gateway:
     def tick(self, now: float) -> list[GatewayCommand]:
         """Whatever is due: heartbeats, timeouts, the pause before another try, encryption's own deadlines."""
         commands: list[GatewayCommand] = []
-        if self._beat_at is not None and now >= self._beat_at:
-            if self._beats_unanswered >= MISSED_ACKS:
+        if self._heartbeat.is_due(now):
+            if self._heartbeat.is_unanswered:
                 return self._lose(now)
-            self._beats_unanswered += 1
-            commands.append(self._beat(now))
+            commands.append(messages.heartbeat(self._heartbeat.beat(now), self._seq_ack))
         if self._due_at is not None and now >= self._due_at:
             commands += self._overdue(now)
         if self._dave is not None and self._state is State.ESTABLISHED:
@@ -475,14 +463,6 @@ class Gateway:
             case _:
                 return self._lose(now)
 
-    def _beat(self, now: float) -> SendText:
-        assert self._interval_s is not None
-        self._beat_at = now + self._interval_s
-        self._beat_nonce += 1
-        self._beat_sent_at = now
-        self._stats.heartbeats += 1
-        return messages.heartbeat(self._beat_nonce, self._seq_ack)
-
     # ------------------------------------------------------------------ coming and going of the connection
 
     def _connect(self, now: float) -> list[GatewayCommand]:
@@ -496,7 +476,7 @@ class Gateway:
         timeout_s = TIMEOUT_S.get(state)
         self._due_at = None if timeout_s is None or now is None else now + timeout_s
         if state not in HAS_SOCKET or state is State.CONNECTING:
-            self._beat_at = None
+            self._heartbeat.stop()
 
     def _established(self, now: float) -> None:
         self._enter(State.ESTABLISHED, now)
