@@ -77,7 +77,7 @@ class Stream:
         """Time went by: a gap is given up, the end of speech is noticed."""
         for slot in self.jitter.expire(now):
             self._play(slot, events)
-        if self.is_speaking and now - self._heard_at >= PAUSE_S and self.jitter.deadline is None:
+        if self.is_speaking and now - self._heard_at >= PAUSE_S:
             self.pause(events)
 
     def pause(self, events: list[VoiceEvent]) -> None:

@@ -211,6 +211,18 @@ def test_a_withdrawal_stops_the_very_next_packet_and_what_was_waiting() -> None:
     assert room.call.receiver.stats().gated == 1
 
 
+def test_consent_is_asked_for_each_packet_and_not_only_when_a_stream_begins() -> None:
+    room = Room()
+    member = MEMBERS[0]
+    room.allow(member)
+    room.name_ssrc(member)
+    room.talk(member, 2)
+    room.call.receiver._allowed.clear()  # not by way of `deny`, which ends the stream as well
+    room.agreed.clear()
+    room.talk(member, 2)
+    assert room.call.receiver.stats().gated == 2
+
+
 def test_a_gated_packet_costs_no_decryption_no_decoder_and_no_memory() -> None:
     room = Room()
     member = MEMBERS[0]

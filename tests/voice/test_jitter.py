@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.voice.events import Origin
-from bot.voice.jitter import JitterBuffer, Slot
+from bot.voice.jitter import REMEMBERED_GAPS, JitterBuffer, Slot
 
 pytestmark = pytest.mark.core
 
@@ -101,6 +101,23 @@ def test_a_gap_is_given_up_when_a_third_packet_would_have_to_wait() -> None:
     assert stream.arrive(2, 3) == []
     slots = stream.arrive(4)
     assert [slot.origin for slot in slots] == [Origin.RECOVERED, *[Origin.HEARD] * 3]
+
+
+def test_the_wait_is_counted_from_the_first_packet_that_had_to() -> None:
+    stream = Stream()
+    stream.arrive(0, 3)
+    stream.expire(30)
+    assert stream.arrive(2) == []
+    assert heard(stream.expire(11)) == [2, 3]
+
+
+def test_what_was_given_up_is_remembered_for_a_while_only() -> None:
+    stream = Stream()
+    for index in range(0, 2000, 2):
+        stream.arrive(index)
+        stream.expire(41)
+    assert stream.buffer.lost == 999
+    assert len(stream.buffer._given_up) == REMEMBERED_GAPS
 
 
 def test_a_long_gap_is_concealed_for_a_tenth_of_a_second_then_silent_then_recovered() -> None:
@@ -247,6 +264,18 @@ def test_a_single_packet_from_long_ago_changes_nothing() -> None:
     stream.arrive(*range(100))
     assert stream.arrive(3) == []
     assert heard(stream.arrive(100)) == [100]
+    assert stream.buffer.resyncs == 0
+
+
+def test_packets_from_long_ago_between_those_of_now_are_no_new_beginning() -> None:
+    stream = Stream()
+    stream.arrive(*range(100))
+    assert stream.arrive(3) == []
+    assert heard(stream.arrive(100)) == [100]
+    assert stream.arrive(4) == []
+    assert stream.arrive(102) == []  # out of order, and of now
+    assert stream.arrive(5) == []
+    assert heard(stream.arrive(101)) == [101, 102]
     assert stream.buffer.resyncs == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from talkers import MARKER, SILENCE, Call, Talker, lock, peak_hz, sound, unlock, voice_packets
 
 from bot.audio.frame import FRAME_BYTES
-from bot.audio.opus import has_fec
+from bot.audio.opus import OpusDecoder, has_fec
 from bot.rehearsal.media_wire import MediaCipher, MediaPacket, seal_packet, seal_sender_report
 from bot.voice.events import Origin, SpeakerFrame, SpeakerPaused
 from bot.voice.receiver import Receiver
@@ -126,6 +126,16 @@ def test_a_packet_that_decrypts_and_is_no_opus_is_replaced_by_a_made_up_frame() 
     assert [(frame.origin, len(frame.pcm)) for frame in frames] == [(Origin.CONCEALED, FRAME_BYTES)]
     assert call.receiver.stats().malformed == {"opus": 1}
     assert len(sound(call.hear(ann.speak()))) == 1
+
+
+def test_a_decoder_that_refused_a_packet_begins_anew() -> None:
+    call = Call(Receiver(lambda user_id, payload: payload))
+    ann = call.member(ANN, 1)
+    packets = voice_packets(10)
+    call.hear(*(ann.send(packet) for packet in packets[:5]), ann.send(b"\xff\xff\xff\xff"))
+    fresh = OpusDecoder()
+    for packet in packets[5:]:
+        assert sound(call.hear(ann.send(packet)))[-1].pcm == fresh.decode(packet)
 
 
 def test_everything_else_on_the_socket_is_counted_and_left_alone() -> None:
