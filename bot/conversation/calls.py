@@ -33,6 +33,9 @@ GRACE_S: Final = 10.0
 LEAVE_S: Final = 15.0
 """A goodbye is bounded by the conversation; what takes longer than this is cut off."""
 
+DISCONNECT_S: Final = 3.0
+"""Sockets that have not closed by then are dropped."""
+
 _ROOM_KEYS: Final = {"alone": "room-alone", "stopped": "room-stopped"}
 """What the room's chat is told of an end that nobody there asked for, if the conversation has not told it already."""
 
@@ -324,6 +327,9 @@ class Calls:
         if task is None:
             return
         _, late = await asyncio.wait({task}, timeout=within_s)
+        if late:
+            call.session.leave(reason)
+            _, late = await asyncio.wait({task}, timeout=DISCONNECT_S)
         if late:
             task.cancel()
             await asyncio.wait({task})

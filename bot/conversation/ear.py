@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from bot.audio.frame import pcm_bytes
+from bot.audio.frame import FRAME_MS, pcm_bytes
 from bot.conversation.events import Command, JudgeSpeech, ToModel
 from bot.conversation.floor import Complete, Floor, FloorAct, Send, Utterance, Withdraw
 from bot.conversation.roster import Roster
@@ -128,10 +128,15 @@ class Ear:
     def forget(self, user_id: int, now: float) -> list[EarEvent]:
         """The member withdrew: nothing that is still here of their speech is used."""
         self._tracks.pop(user_id, None)
+        out: list[EarEvent] = []
+        if self._last_delivered is not None and self._last_delivered.user_id == user_id:
+            if self._tail_since is not None and not self._is_end_noticed:
+                out.append(ToModel(DiscardAudio()))  # the model has not made it a turn yet
+            self._last_delivered = None
         self._floor.forget(user_id)
         kept = [utterance for utterance in self._unheard_words if utterance.user_id != user_id]
         self._unheard_words = deque(kept, maxlen=PENDING)
-        return self._pump(now)
+        return out + self._pump(now)
 
     def gone(self, user_id: int, now: float) -> list[EarEvent]:
         """The member left: what they said until then was said."""
@@ -190,15 +195,15 @@ class Ear:
             if self._floor.holder is None and self._last_delivered is not None:
                 self._begin_tail(self._last_delivered, now)
             return []
-        delivered, was_waiting = self._last_delivered, self._tail_since is not None
+        # What the model's buffer holds was meant for its own detection. What it has not noticed the end of is told again.
+        unnoticed = None if self._tail_since is None or self._is_end_noticed else self._last_delivered
         self._tail_since = self._answer_due = None
-        if was_waiting and delivered is not None:  # the model will not notice the end any more
-            return [
-                ToModel(CommitUtterance(self._roster.name(delivered.user_id))),
-                Delivered(delivered, now),
-                *self._pump(now),
-            ]
-        return self._pump(now)
+        self._floor.say_again()
+        out: list[EarEvent] = [ToModel(DiscardAudio())]
+        if unnoticed is not None:
+            out += [ToModel(AppendAudio(piece)) for piece in _pieces(bytes(unnoticed.audio), self._rate_hz)]
+            out += [ToModel(CommitUtterance(self._roster.name(unnoticed.user_id))), Delivered(unnoticed, now)]
+        return out + self._pump(now)
 
     def model_hears_silence(self, now: float) -> list[EarEvent]:
         """The model noticed the end of speech. It may be ahead of our hangover; a holder who only paused has finished."""
@@ -255,18 +260,18 @@ class Ear:
     def _tell(self, act: FloorAct, now: float) -> list[EarEvent]:
         match act:
             case Send(user_id, pcm):
-                self._tail_since, self._is_end_noticed = None, False
+                self._tail_since, self._is_end_noticed = None, False  # sound ends the silence
                 speaker = self._roster.name(user_id) if self.mode is TurnMode.SERVER_VAD else None
                 return [ToModel(AppendAudio(pcm, speaker))]
             case Withdraw():
                 return [ToModel(DiscardAudio())]
             case Complete(utterance):
-                utterance.audio = bytearray()
                 self._unheard_words.append(utterance)
                 self._last_delivered = utterance
                 if self.mode is TurnMode.SERVER_VAD:
-                    self._begin_tail(utterance, now)
+                    self._begin_tail(utterance, now)  # keeps its sound meanwhile: it may have to be told again
                     return [Delivered(utterance, now)]
+                utterance.audio = bytearray()
                 return [ToModel(CommitUtterance(self._roster.name(utterance.user_id))), Delivered(utterance, now)]
             case _:
                 assert_never(act)
@@ -286,10 +291,14 @@ class Ear:
         tail_ms = (now - self._tail_since) * 1000
         if tail_ms >= (TAIL_MS if self._is_end_noticed else TAIL_LIMIT_MS):
             self._tail_since = None
+            if self._last_delivered is not None:
+                self._last_delivered.audio = bytearray()
             if not self._is_end_noticed:
                 self._answer_due = now + ANSWER_DUE_S
-        return [ToModel(AppendAudio(zeros)) for zeros in _pieces(size_bytes, pcm_bytes(20, self._rate_hz))]
+        return [ToModel(AppendAudio(zeros)) for zeros in _pieces(bytes(size_bytes), self._rate_hz)]
 
 
-def _pieces(size_bytes: int, piece_bytes: int) -> list[bytes]:
-    return [bytes(min(piece_bytes, size_bytes - at)) for at in range(0, size_bytes, piece_bytes)]
+def _pieces(pcm: bytes, rate_hz: int) -> list[bytes]:
+    """Frames of 20 ms, the last one shorter."""
+    frame_bytes = pcm_bytes(FRAME_MS, rate_hz)
+    return [pcm[at : at + frame_bytes] for at in range(0, len(pcm), frame_bytes)]

@@ -176,11 +176,11 @@ class ChannelSession:
 
     def present(self, member: Member) -> None:
         """Someone is in the channel, agreed, or changed their name."""
+        if not member.may_hear:
+            self.voice.deny(member.user_id)
         self.feed(MemberPresent(member))
         if member.may_hear:
             self.voice.allow(member.user_id)
-        else:
-            self.voice.deny(member.user_id)
 
     def gone(self, user_id: int) -> None:
         self.voice.deny(user_id)
@@ -194,6 +194,11 @@ class ChannelSession:
     def say_goodbye(self, reason: str) -> None:
         """The conversation leaves when it has said goodbye, within bounds."""
         self.feed(Goodbye(reason))
+
+    def leave(self, reason: str) -> None:
+        """At once, without a word."""
+        self._reason = reason
+        self._left.set()
 
     def feed(self, event: Event) -> None:
         """Something happened. On the loop; does not block."""
@@ -229,6 +234,8 @@ class ChannelSession:
                 await self._left.wait()
                 for worker in workers:
                     worker.cancel()
+                # Not after the workers: a model's socket may take its time to close.
+                await self.voice.disconnect(force=True)
         finally:
             self._left.set()
             await self.voice.disconnect(force=True)
@@ -305,8 +312,7 @@ class ChannelSession:
             case Caption():
                 pass  # for observers
             case Leave(reason):
-                self._reason = reason
-                self._left.set()
+                self.leave(reason)
             case _:
                 assert_never(command)
 

@@ -6,11 +6,12 @@ import pytest
 from room_script import ALICE, BOB, VALUES, Room, values
 
 from bot.audio.frame import pcm_ms
-from bot.conversation.events import CaptionKind, ToModel
+from bot.conversation.events import CaptionKind, ConsentWithdrawn, ToModel
 from bot.realtime.events import (
     AddText,
     AppendAudio,
     CommitUtterance,
+    DiscardAudio,
     Interrupt,
     ModelHearsSilence,
     ModelHearsSpeech,
@@ -179,3 +180,22 @@ def test_a_switch_to_manual_while_the_silence_runs_commits_what_was_said(room: R
     assert [commit.speaker for commit in room.told(CommitUtterance)] == ["Alice"]
     assert room.replies_asked() == 1
     assert isinstance(room.all(ToModel)[-1].command, Respond)
+
+
+def test_a_switch_to_manual_tells_the_whole_utterance_once(room: Room) -> None:
+    room.speak(ALICE, ms=400)
+    room.feed(TurnModeChanged(TurnMode.MANUAL))
+    room.speak(ALICE, ms=400)
+    room.pause(ALICE)
+    room.wait(1_000)
+    ((speaker, pcm),) = room.utterances()
+    assert speaker == "Alice"
+    assert pcm_ms(len(pcm.rstrip(b"\0"))) == pytest.approx(800, abs=1)
+
+
+def test_who_withdraws_before_the_model_made_it_a_turn_takes_it_back(room: Room) -> None:
+    room.speak(ALICE, ms=600)
+    room.pause(ALICE)
+    room.wait(500)
+    room.feed(ConsentWithdrawn(ALICE))
+    assert room.told(DiscardAudio)
