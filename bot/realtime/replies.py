@@ -314,7 +314,9 @@ class Replies:
         if response_id in self._discarded or response_id in self._finished:
             self.late_deltas += 1
             return None
-        if response_id and (self.current is None or self.current.response_id != response_id):
+        reply = self.current
+        is_other = response_id and (reply is None or reply.response_id != response_id)
+        if is_other or (reply is not None and not reply.is_started):
             # Some events overtake `response.created`, and some servers never send it.
             self.created(response_id, now, out)
         reply = self.current

@@ -355,17 +355,6 @@ async def test_closing_is_quiet_and_says_goodbye_to_the_server() -> None:
         assert room.of(ModelLost) + room.of(ModelFailed) == []
 
 
-async def test_closing_in_the_middle_of_a_flood_is_as_polite() -> None:
-    flood = SpokenReply("on and on", tone(60_000))
-    async with fake(reply=lambda _: flood, speed=10_000.0) as server:
-        async with listening(server.url) as room:
-            room.say()
-            await room.until_told(ReplyAudio, 20)
-        async with asyncio.timeout(5):
-            await server.talk.closed.wait()
-        assert server.talk.close_code == 1000
-
-
 async def test_closing_does_not_wait_for_a_server_that_says_nothing() -> None:
     silent = asyncio.Event()
 
