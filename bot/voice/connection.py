@@ -102,7 +102,7 @@ class Connection(discord.VoiceProtocol):
             self.playout,
             self._sender,
             pacer,
-            can_send=lambda: self._gateway.is_ready or self._gateway.state is not State.ESTABLISHED,
+            can_send=self._can_send,
             transmit=self._line.transmit,
             announce=self._line.announce,
             tell=self._tell_playout,
@@ -272,6 +272,11 @@ class Connection(discord.VoiceProtocol):
             self._sink(event)
         elif not isinstance(event, SpeakerFrame | SpeakerPaused):
             self._untold.append(event)
+
+    def _can_send(self) -> bool:
+        # While a lost websocket is being resumed the key and the group stay as they are, and speech goes on.
+        is_settled = self._gateway.is_ready or self._gateway.state is not State.ESTABLISHED
+        return is_settled and self._sender.has_cipher
 
     def established(self) -> None:
         self._settled.set()

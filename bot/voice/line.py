@@ -103,6 +103,7 @@ class VoiceLine:
     def end(self, fault: VoiceFault) -> None:
         """Hang up for good."""
         self.perform(self._gateway.end(fault, time.monotonic()))
+        # The gateway has said so already, unless a bug cut a list of its commands short.
         self._hang_up()
         self._close_udp()
 

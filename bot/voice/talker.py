@@ -58,7 +58,8 @@ class Talker:
 
     def wake(self) -> None:
         """There is something to say, or an end to be told."""
-        if self._grid is None and self._is_ready and not self._playout.is_finished:
+        is_running = self._grid is not None and self._grid.is_active  # the pacer ends the grid of a frame that raised
+        if not is_running and self._is_ready and not self._playout.is_finished:
             self._grid = self._pacer.add(self._send_frame)
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import discord
 import pytest
@@ -12,7 +14,7 @@ from lobby import ALICE, ALL_PERMISSIONS, BOB, GUILD, HALL, ME, ROOM, STAGE, Lob
 from loopback_call import ALICE_HZ, BOB_HZ, OUR_HZ, Call, strength, tone
 
 from bot.errors import VoiceError, VoiceFault
-from bot.rehearsal.certificate import Certificate
+from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.voice_server import VoiceServer
 from bot.voice.connection import voice_protocol
 from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceReady
@@ -20,6 +22,17 @@ from bot.voice.pacer import Pacer
 from bot.voice.playout import PlayoutBegan, PlayoutEnded
 
 pytestmark = pytest.mark.rehearsal
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(Path(tmp_path_factory.mktemp("certificate")))
+
+
+@pytest.fixture
+async def voice(certificate: Certificate) -> AsyncIterator[VoiceServer]:
+    async with VoiceServer(certificate.server_context(), certificate.client_context()) as server:
+        yield server
 
 
 def open_descriptors() -> int:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from lobby import ALICE, BOB, GUILD, HALL, ME, ROOM, Lobby
 from loopback_call import BOB_HZ, OUR_HZ, Call, tone
 
 from bot.errors import VoiceFault
-from bot.rehearsal.certificate import Certificate
+from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.impairment import Impairment
 from bot.rehearsal.voice_server import VoiceServer
 from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
@@ -21,6 +22,17 @@ from bot.voice.playout import PlayoutEnded
 pytestmark = pytest.mark.rehearsal
 
 ABNORMAL = 1006
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(Path(tmp_path_factory.mktemp("certificate")))
+
+
+@pytest.fixture
+async def voice(certificate: Certificate) -> AsyncIterator[VoiceServer]:
+    async with loopback(certificate) as server:
+        yield server
 
 
 async def hang_up(voice: VoiceServer, code: int) -> None:
@@ -191,18 +203,35 @@ async def test_a_migration_keeps_what_was_to_be_said(voice: VoiceServer) -> None
         alice = await call.member()
         await call.talk(alice)
         call.playout.clear()
+        before = call.connection.stats().sender.sent
         call.connection.play("across", tone(OUR_HZ, 1.2))
         call.connection.finish()
-        await alice.until_heard(ME)
-        await asyncio.sleep(0.2)
-        sent = call.connection.stats().sender.sent
+        await call.until(lambda: call.connection.stats().sender.sent > before + 10)
         await call.lobby.migrate()
         await call.until(lambda: any(isinstance(event, PlayoutEnded) for event in call.playout))
-        assert sent < call.connection.stats().sender.sent
+        assert call.connection.stats().sender.sent == before + 60
         (end,) = [event for event in call.playout if isinstance(event, PlayoutEnded)]
         assert end.heard[0].heard_ms == 1200
         await call.talk(alice)
         assert not call.of(VoiceClosed)
+
+
+async def test_what_nobody_could_decrypt_was_not_heard_and_is_said_when_somebody_can(voice: VoiceServer) -> None:
+    async with Call(voice) as call:
+        alice = await call.member()
+        await call.until(lambda: call.connection.is_ready)
+        call.connection.play("to the last member", tone(OUR_HZ, 1.0))
+        call.connection.finish()
+        await call.until(lambda: call.connection.stats().sender.sent > 5)
+        await call.leave(alice)
+        await call.until(lambda: not call.connection.is_ready)
+        await asyncio.sleep(0.1)
+        stats = call.connection.stats()
+        assert call.connection.playout.heard_ms("to the last member") == stats.sender.sent * 20 < 1000
+        await call.member()
+        await call.until(lambda: any(isinstance(event, PlayoutEnded) for event in call.playout))
+        assert call.connection.stats().sender.sent == 50
+        assert call.connection.stats().sender.withheld == 0
 
 
 async def follows_to_a_new_server(certificate: Certificate, code: int) -> None:
@@ -332,6 +361,25 @@ async def test_a_bug_in_the_house_costs_a_fresh_session_and_never_leaves_a_deaf_
         assert failures
         assert "a task of the connection failed" in caplog.text
         await call.talk(alice)
+
+
+async def test_a_bug_in_whoever_is_told_of_playout_does_not_strike_the_companion_dumb(voice: VoiceServer) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    async with Call(voice) as call:
+        alice = await call.member()
+        await call.until(lambda: call.connection.is_ready)
+
+        def broken(event: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        call.connection.on_playout(broken)
+        call.connection.play("unlucky", tone(OUR_HZ, 0.1))
+        await call.until(lambda: reported)
+        assert [type(error) for error in reported] == [ZeroDivisionError]
+        call.connection.stop()
+        call.connection.on_playout(call._played)
+        await call.is_heard_by(alice)
 
 
 async def test_a_bug_that_comes_back_again_and_again_ends_the_connection(
