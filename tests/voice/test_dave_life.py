@@ -536,7 +536,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(steps=STEPS, damaged=st.sets(st.integers(0, 60), max_size=3), doubled=st.sets(st.integers(0, 60), max_size=5))
 def test_whatever_comes_and_goes_and_breaks_in_the_end_all_hear_all_and_nothing_left_in_plain(
     steps: list[tuple[str, int]], damaged: set[int], doubled: set[int]
