@@ -42,12 +42,16 @@ def check(
     voice: Annotated[
         int | None, typer.Option(metavar="CHANNEL_ID", help="Also join this voice channel and prove each step.")
     ] = None,
+    hear: Annotated[
+        list[int] | None,
+        typer.Option(metavar="USER_ID", help="With --voice: your own user id, to be heard in the test."),
+    ] = None,
     trace: Annotated[Path, typer.Option(help="Where --voice writes its trace; it holds no content.")] = Path(
         "kith-voice-trace.jsonl"
     ),
 ) -> None:
     """Say in plain sentences what is right, what is not, and what to do."""
-    _exit(_check(voice, trace))
+    _exit(_check(voice, trace, hear or []))
 
 
 @app.command()
@@ -86,7 +90,7 @@ def bench() -> None:
     raise typer.Exit(measure() or 0)
 
 
-async def _check(voice: int | None, trace: Path) -> int:
+async def _check(voice: int | None, trace: Path, hear: list[int]) -> int:
     from bot.check import check as findings
 
     console = Console(highlight=False)
@@ -101,7 +105,7 @@ async def _check(voice: int | None, trace: Path) -> int:
     if voice is not None:
         from bot.voice_check import check_voice
 
-        has_failed |= not await check_voice(settings, voice, trace, console)
+        has_failed |= not await check_voice(settings, voice, trace, console, hear)
     return int(has_failed)
 
 

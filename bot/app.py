@@ -16,19 +16,16 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-import aiohttp
 import discord
 import structlog
-import yarl
 from discord import app_commands
 from discord.ext import commands
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from bot.audio.opus import EncoderProfile, library
 from bot.audio.speech_model import SpeechModel
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
 from bot.conversation.session import Judge, Observer
+from bot.discord_door import INTENTS, DiscordDoor, connector, use_api_base
 from bot.errors import KithError, SettingError, StorageError
 from bot.faults import answer_fault
 from bot.notice import SpokenNotice
@@ -50,6 +47,9 @@ from bot.voice.pacer import Pacer
 
 COGS: Final = ("cogs.voice", "cogs.persona", "cogs.consent", "cogs.status", "cogs.members")
 JOIN_S: Final = 30.0
+GUILDS_QUIET_S: Final = 1.0
+"""No further server is described for so long: all are there. One that comes later is welcome too."""
+
 LOCALES_KEPT: Final = 4096
 
 _log = structlog.get_logger(__name__)
@@ -313,23 +313,22 @@ class Tree(app_commands.CommandTree["KithBot"]):
         await answer_fault(self.client.companion.texts, interaction, error)
 
 
-class KithBot(commands.AutoShardedBot):
+class KithBot(DiscordDoor, commands.AutoShardedBot):
     """discord.py's client with our intents (servers and voice states, nothing privileged), commands and shutdown."""
 
     def __init__(self, companion: Companion) -> None:
         self.companion = companion
-        if companion.settings.discord_api_base is not None:
-            Route.BASE = companion.settings.discord_api_base
+        use_api_base(companion.settings.discord_api_base)
         super().__init__(
             command_prefix=commands.when_mentioned,
             tree_cls=Tree,
             help_command=None,
-            intents=discord.Intents(guilds=True, voice_states=True),
+            intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
-            # aiohttp makes its own trust at import; made here it follows the SSL_CERT_FILE of now.
-            connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
+            guild_ready_timeout=GUILDS_QUIET_S,
+            connector=connector(),
         )
         self.up = asyncio.Event()
         """Set when the bot is ready for the first time."""
@@ -342,16 +341,6 @@ class KithBot(commands.AutoShardedBot):
             await self.load_extension(cog)
         synced = await self.tree.sync()
         _log.info("commands_synced", commands=len(synced))
-
-    async def launch_shards(self) -> None:
-        """Ask REST where the gateway is, and take no other address.
-
-        discord.py 2.7.1 goes to `DEFAULT_GATEWAY` after an invalid session, whatever REST said.
-        """
-        if not self.is_closed():
-            self.shard_count, address, _ = await self.http.get_bot_gateway()
-            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
-            await super().launch_shards()
 
     async def on_ready(self) -> None:
         if self.up.is_set():

@@ -18,6 +18,7 @@ import aiohttp
 
 from bot.app import model_options, open_local_model
 from bot.audio.opus import library
+from bot.discord_door import connector
 from bot.errors import KithError, ModelError, ModelFault
 from bot.personas.library import Library
 from bot.realtime import dialects
@@ -125,7 +126,7 @@ async def check_discord(settings: Settings) -> Finding:
     try:
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
+            aiohttp.ClientSession(connector=connector(), timeout=timeout) as http,
             http.get(f"{base}/users/@me", headers=headers) as answer,
         ):
             if answer.status == 401:

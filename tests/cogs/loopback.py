@@ -14,7 +14,7 @@ from bot.process import running
 from bot.rehearsal.certificate import make_certificate
 from bot.rehearsal.discord_server import DiscordServer
 from bot.rehearsal.interactions import Interaction
-from bot.rehearsal.stepfun import FakeStepFun
+from bot.rehearsal.stepfun import FakeStepFun, SpokenReply, tone
 from bot.rehearsal.voice_server import VoiceServer
 from bot.rehearsal.world import Channel, ChannelKind, Guild, Person, World
 from bot.settings import Settings, load_settings
@@ -59,7 +59,7 @@ async def loopback(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Sta
     async with (
         VoiceServer(tls, certificate.client_context()) as voice,
         DiscordServer(world, voice, tls) as discord,
-        FakeStepFun() as model,
+        FakeStepFun(reply=lambda _: SpokenReply("All right.", tone(400))) as model,
     ):
         settings = load_settings(
             _env_file=None,
