@@ -243,9 +243,12 @@ class Connection(discord.VoiceProtocol):
     async def on_voice_state_update(self, data: Any) -> None:
         """Our own voice state changed."""
         channel_id = int(data["channel_id"]) if data.get("channel_id") else None
-        self._is_suppressed = bool(data.get("suppress"))
+        was_suppressed, was_in = self._is_suppressed, self._seat.channel_id
+        self._is_suppressed = channel_id is not None and bool(data.get("suppress"))
         self._obey(self._seat.state_updated(channel_id, str(data["session_id"]), time.monotonic()))
-        if self._is_suppressed and channel_id is not None and self._tasks is not None:
+        # Asking changes our voice state too, so it is done once for each time that we come into the audience.
+        is_new = self._is_suppressed and not (was_suppressed and was_in == channel_id)
+        if is_new and self._tasks is not None:
             self.start(self._ask_to_speak(), "stage")
 
     async def on_voice_server_update(self, data: Any) -> None:
@@ -418,6 +421,7 @@ class Connection(discord.VoiceProtocol):
         self._over.set()
         self._settled.set()
         self._tasks = None
+        self._line.end(self._fault or VoiceFault.CLOSED)
         self._talker.close()
         self._obey(self._seat.leave())
         while not self._asks.empty():

@@ -150,6 +150,7 @@ class Lobby:
 
     async def _edit(self, guild_id: int, payload: dict[str, Any]) -> None:
         self.edits.append(payload)
+        self._dispatch_state(ME, self._channel_id)
 
 
 def _user(user_id: int) -> Any:

@@ -102,7 +102,8 @@ async def test_a_stage_without_encryption_works_and_speech_is_asked_for(voice: V
         assert call.of(VoiceReady) in ([], [VoiceReady(STAGE, False)])
         assert call.connection.privacy_code is None
         assert call.connection.stats().is_suppressed
-        assert [edit for edit in call.lobby.edits if edit.get("request_to_speak_timestamp")]
+        (edit,) = call.lobby.edits
+        assert edit["request_to_speak_timestamp"]
 
 
 async def test_with_the_right_to_mute_it_takes_the_stage_itself(voice: VoiceServer) -> None:
@@ -338,6 +339,20 @@ async def test_leaving_closes_everything_and_doing_it_twice_is_fine(voice: Voice
         assert call.pacer.stats().active == 0
     await asyncio.sleep(0.1)
     assert asyncio.all_tasks() == tasks
+    assert open_descriptors() <= descriptors
+
+
+async def test_a_loop_that_is_shut_down_in_mid_call_leaves_no_socket(voice: VoiceServer) -> None:
+    descriptors = open_descriptors()
+    async with Call(voice) as call:
+        await call.until(lambda: call.connection.stats().socket)
+        (runner,) = [task for task in asyncio.all_tasks() if task.get_name() == "voice connection"]
+        runner.cancel()
+        await asyncio.wait((runner,))
+        assert call.of(VoiceClosed) == [VoiceClosed(VoiceFault.CLOSED)]
+        assert call.lobby.guild.voice_client is None
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("voice websocket")]
+    await asyncio.sleep(0.1)
     assert open_descriptors() <= descriptors
 
 
