@@ -16,7 +16,7 @@ SENTENCE = "The weather is fine today"
 CLIP = SpokenClip(SENTENCE, tone(500, 200))
 
 
-async def answers(server: FakeStepFun, clip: SpokenClip | None = None, haste: float = 5.0) -> dict[str, ProbeAnswer]:
+async def answers(server: FakeStepFun, clip: SpokenClip | None = None, haste: float = 10.0) -> dict[str, ProbeAnswer]:
     async with server:
         told = await probe(load("stepfun"), ConnectOptions(server.url, "", server.key), clip, haste=haste)
     return {answer.question: answer for answer in told}
