@@ -1,23 +1,22 @@
 """The mind of one room, sans I/O: everything that happens goes in, what is to be done about it comes out.
 
-    events ─▶ Ear (who says what) ─▶ Conversation (is it answered? does it interrupt?) ─▶ commands
-    events ─▶ Mouth (what is being said, what of it was heard) ─▲
+    events ─▶ Conversation (people, channel, model, persona, time)
+                   └▶ Talk (is it answered? does it interrupt?)
+                        ├▶ Ear (who says what)
+                        └▶ Mouth (what is being said, what of it was heard)
 
-The ear and the mouth know nothing of each other; whatever concerns both is decided here. An utterance is answered when nobody speaks and
-nothing waits: two people who talk at once get one reply to both. Time is an argument, in monotonic seconds.
+An utterance is answered when nobody speaks and nothing waits: two people who talk at once get one reply to both. Time is an argument,
+in monotonic seconds.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from dataclasses import replace
+from typing import assert_never
 
-from bot.conversation import notes
-from bot.conversation.answering import Decision, Reason, should_answer
-from bot.conversation.barge_in import is_backchannel, is_interruption, is_stop
-from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
+from bot.conversation.agenda import Agenda, one_line
+from bot.conversation.answering import Decision, Reason
 from bot.conversation.events import (
     Caption,
     CaptionKind,
@@ -39,11 +38,10 @@ from bot.conversation.events import (
     Tick,
     ToModel,
 )
-from bot.conversation.floor import Utterance
-from bot.conversation.mouth import Asked, Mouth
 from bot.conversation.roster import Roster
+from bot.conversation.talk import Talk
 from bot.conversation.transcript import Transcript
-from bot.conversation.turns import Signal, State
+from bot.conversation.turns import State
 from bot.errors import ModelFault, VoiceFault
 from bot.realtime.events import (
     AddText,
@@ -57,7 +55,6 @@ from bot.realtime.events import (
     ReplyDone,
     ReplyStarted,
     ReplyWords,
-    Respond,
     SessionConfig,
     ToolCalled,
     TurnMode,
@@ -76,33 +73,6 @@ from bot.voice.events import (
     VoiceReady,
 )
 
-TEXT_CHARS: Final = 1_000
-"""What a member types is cut to this."""
-
-TEXTS_WAITING: Final = 8
-"""Typed before there is a model; the oldest goes."""
-
-GOODBYE_S: Final = 6.0
-"""So long may the first word of a goodbye take, and so long the goodbye itself."""
-
-THINKING_LIMIT_S: Final = 75.0
-"""Longer than a session's own watchdog and than a minute's cap of responses."""
-
-SERVER_THINKING_LIMIT_S: Final = 10.0
-"""A model that answers by itself and did not begin until now took it for no question."""
-
-UNANSWERED_S: Final = 1.0
-"""A reply that failed so shortly before the model was lost failed for that."""
-
-DECISIONS: Final = 10
-
-
-@dataclass(slots=True)
-class Parting:
-    reason: str
-    deadline: float
-    has_spoken: bool = False
-
 
 class Conversation:
     """One room and its talk.
@@ -118,28 +88,19 @@ class Conversation:
         self.config = config
         self.roster = Roster()
         self.transcript = Transcript()
-        self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
         self.is_model_ready = False
-        self._ear = Ear(self.roster, config.input_rate_hz, config.turn_mode)
-        self._mouth = Mouth(config.output_rate_hz, speaker)
-        self._greeting_hint = greeting_hint
+        self._agenda = Agenda(greeting_hint)
+        self._talk = Talk(self.roster, config, speaker, self._agenda)
+        self._ear, self._mouth = self._talk.ear, self._talk.mouth
         self._alone_s = alone_s
         self._alone_since: float | None = None
-        self._owes_answer = False
-        self._note: str | None = None  # what the host wants said next
         self._new_config: SessionConfig | None = None
-        self._texts: deque[tuple[str, str]] = deque(maxlen=TEXTS_WAITING)
-        self._has_greeted = False
         self._had_session = False
         self._is_outage_told = False
         self._is_failed = False
         self._is_over = False
-        self._parting: Parting | None = None
+        self._is_renewing = False  # the session is closed, to be opened afresh with the next tick
         self._channel_id: int | None = None
-        self._thinking_since: float | None = None
-        self._unanswered_at = float("-inf")  # a reply failed before it had a sound
-        self._told_names: tuple[str, ...] = ()
-        self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
 
     # ------------------------------------------------------------------------ what the shell may ask
 
@@ -158,6 +119,11 @@ class Conversation:
         return self._mouth.speaker
 
     @property
+    def decisions(self) -> deque[Decision]:
+        """Why it answered or did not, the last few."""
+        return self._talk.decisions
+
+    @property
     def turn_mode(self) -> TurnMode:
         return self._ear.mode
 
@@ -172,14 +138,13 @@ class Conversation:
     @property
     def wants_model(self) -> bool:
         """A session with the model is to be open: someone is here who may be heard, and it has not failed for good."""
-        return bool(self.roster.heard) and not self._is_failed and not self._is_over
+        is_possible = not self._is_failed and not self._is_over and not self._is_renewing
+        return is_possible and bool(self.roster.heard)
 
     @property
     def is_busy(self) -> bool:
         """Something is going on: ticks every 20 ms."""
-        return (
-            self._ear.is_busy or self._mouth.state is not State.IDLE or self._owes_answer or self._parting is not None
-        )
+        return self._ear.is_busy or self._mouth.state is not State.IDLE or self._agenda.is_waiting
 
     # ------------------------------------------------------------------------ the seam
 
@@ -198,10 +163,10 @@ class Conversation:
         return out
 
     def _dispatch(self, event: Event, now: float) -> list[Command]:  # noqa: C901 -- one row an event
-        self._ear.is_replying = self._mouth.is_replying
+        self._talk.begin()
         match event:
             case SpeakerFrame() | SpeakerPaused() | SpeechJudged():
-                return self._hear(event, now)
+                return self._talk.hear(event, now)
             case Tick():
                 return self._tick(now)
             case MemberPresent() | MemberGone() | ConsentWithdrawn():
@@ -209,7 +174,7 @@ class Conversation:
             case TextSaid():
                 return self._typed(event, now)
             case PersonaChosen():
-                return self._change_persona(event, now)
+                return self._change_persona(event)
             case PlayoutStarted(response_id):
                 return self._mouth.playout_started(response_id, now)
             case PlayoutDrained(heard):
@@ -219,15 +184,15 @@ class Conversation:
             case Goodbye(reason):
                 return self._say_goodbye(reason, now)
             case ReplyStarted() | ReplyAudio() | ReplyWords() | ReplyDone() | ToolCalled():
-                return self._reply(event, now)
+                return self._talk.reply(event, now)
             case ModelReady() | ModelLost() | ModelFailed() | TurnModeChanged():
                 return self._model(event, now)
             case ModelHearsSpeech():
-                return self._model_hears_speech()
+                return self._talk.model_hears_speech()
             case ModelHearsSilence():
-                return self._model_hears_silence(now)
+                return self._talk.model_hears_silence(now)
             case UtteranceTranscribed():
-                return self._transcribed(event, now)
+                return self._talk.transcribed(event, now)
             case (
                 VoiceReady()
                 | VoiceInterrupted()
@@ -240,81 +205,6 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    # ------------------------------------------------------------------------ speech
-
-    def _hear(self, event: SpeakerFrame | SpeakerPaused | SpeechJudged, now: float) -> list[Command]:
-        if self._parting is not None:
-            return []  # the talk is over; what is said now is said among people
-        match event:
-            case SpeakerFrame(user_id):
-                heard = self._ear.hear(event, now)
-            case SpeakerPaused(user_id):
-                heard = self._ear.gate_closed(user_id, now)
-            case SpeechJudged(user_id, probability):
-                heard = self._ear.judged(user_id, probability, now)
-        return self._follow(heard, now) + self._confirm(user_id)
-
-    def _follow(self, heard: list[EarEvent], now: float) -> list[Command]:
-        """What the ear found, as decisions."""
-        out: list[Command] = []
-        for event in heard:
-            match event:
-                case Onset(utterance):
-                    self._overlap_from_ms[utterance.user_id] = 0.0
-                    out += self._mouth.signal(Signal.ONSET)
-                case Hushed(utterance, is_utterance):
-                    self._overlap_from_ms.pop(utterance.user_id, None)
-                    if is_utterance:
-                        self._decide(utterance, now)
-                case Delivered(utterance, at):
-                    self._mouth.answers(Asked(self.roster.name(utterance.user_id), utterance.ended_at, at))
-                case _:
-                    out.append(event)
-        return out
-
-    def _decide(self, utterance: Utterance, now: float) -> None:
-        decision = should_answer(utterance, is_model_deciding=self._ear.mode is TurnMode.SERVER_VAD, now=now)
-        self.decisions.append(decision)
-        self._owes_answer = self._owes_answer or decision.will_answer
-
-    def _confirm(self, user_id: int) -> list[Command]:
-        """Someone speaks over a reply: is it long enough to be meant?"""
-        if self._mouth.state not in (State.DUCKED, State.HOLDING):
-            return []
-        utterance = self._ear.speaking(user_id)
-        over_ms = self._ear.speech_ms(user_id) - self._overlap_from_ms.get(user_id, 0.0)
-        if utterance is None or not is_interruption(over_ms):
-            return []
-        utterance.did_interrupt = True
-        return self._mouth.signal(Signal.CUT)
-
-    def _transcribed(self, event: UtteranceTranscribed, now: float) -> list[Command]:
-        """The words of an utterance: they settle what its length could not."""
-        utterance = self._ear.transcribed(event.speaker)
-        text = event.text.strip()
-        if not text:
-            return []
-        if (
-            utterance is None
-        ):  # the model parts speech as it likes: words of a known voice, of no utterance that we found
-            member = next((member for member in self.roster.heard if member.name == event.speaker), None)
-            return [Caption(CaptionKind.SAID, member.name, text, now, now, user_id=member.user_id)] if member else []
-        name = self.roster.name(utterance.user_id)
-        out: list[Command] = [
-            Caption(CaptionKind.SAID, name, text, utterance.started_at, utterance.ended_at, user_id=utterance.user_id)
-        ]
-        if is_stop(text) and (utterance.is_over_reply or self._mouth.state in (State.SPEAKING, State.DUCKED)):
-            self.decisions.append(Decision(False, Reason.STOP, utterance.user_id, now))
-            self._owes_answer = False
-            return out + self._mouth.signal(Signal.CUT)
-        is_unanswered = (
-            utterance.is_over_reply and not utterance.did_interrupt and not is_interruption(utterance.speech_ms)
-        )
-        if is_unanswered and not is_backchannel(text) and self._ear.mode is TurnMode.MANUAL:
-            self.decisions.append(Decision(True, Reason.QUESTION, utterance.user_id, now))
-            self._owes_answer = True
-        return out
-
     # ------------------------------------------------------------------------ people
 
     def _people(self, event: MemberPresent | MemberGone | ConsentWithdrawn, now: float) -> list[Command]:
@@ -322,7 +212,7 @@ class Conversation:
             case MemberPresent(member):
                 return self._present(member, now)
             case MemberGone(user_id):
-                out = self._follow(self._ear.gone(user_id, now), now)
+                out = self._talk.follow(self._ear.gone(user_id, now), now)
                 self.roster.remove(user_id)
                 return out
             case ConsentWithdrawn(user_id):
@@ -337,74 +227,51 @@ class Conversation:
         return self._greet()
 
     def _forget(self, user_id: int, now: float) -> list[Command]:
-        self._overlap_from_ms.pop(user_id, None)
         self.transcript.forget(user_id)
-        return self._follow(self._ear.forget(user_id, now), now)
+        return self._talk.forget(user_id, now)
 
     def _typed(self, event: TextSaid, now: float) -> list[Command]:
-        text = _one_line(event.text)
-        if not text or self._parting is not None:
+        text = one_line(event.text)
+        if not text or self._agenda.parting is not None:
             return []
         name = self.roster.name_of_guest(event.user_id, event.name)
         self.decisions.append(Decision(True, Reason.TYPED, event.user_id, now))
-        self._texts.append((name, text))
+        self._agenda.write(name, text)
         return [Caption(CaptionKind.TYPED, name, text, now, now, user_id=event.user_id)]
 
     # ------------------------------------------------------------------------ the host's own wishes
 
     def _greet(self) -> list[Command]:
-        if self.is_model_ready and self.roster.heard and not self._has_greeted and self._parting is None:
-            self._has_greeted = True
-            self._told_names = tuple(member.name for member in self.roster.heard)
-            if not self._ear.is_anyone_speaking:  # who speaks already is answered, which is greeting enough
-                self._note = notes.greet(self._told_names, self._greeting_hint)
+        names = self._names()
+        if self.is_model_ready and names and not self._agenda.has_greeted and self._agenda.parting is None:
+            self._agenda.greet(names, is_anyone_speaking=self._ear.is_anyone_speaking)
         return []
 
-    def _change_persona(self, event: PersonaChosen, now: float) -> list[Command]:
+    def _change_persona(self, event: PersonaChosen) -> list[Command]:
         self.config = replace(self.config, instructions=event.instructions, voice=event.voice, turn_mode=self._ear.mode)
-        self._greeting_hint = event.greeting_hint
+        if self._agenda.parting is not None:
+            return []
         self._mouth.speaker = event.name
+        self._agenda.take_over(event.name, event.greeting_hint)
         if not self.is_model_ready:
             return [ToModel(Reconfigure(self.config))]
         self._new_config = self.config
-        self._has_greeted = True
-        self._note = notes.take_over(event.name, event.greeting_hint)
-        return self._mouth.signal(Signal.CUT)
+        return self._talk.cut()
 
     def _say_goodbye(self, reason: str, now: float) -> list[Command]:
-        if self._parting is not None:
+        if self._agenda.parting is not None:
             return []
         if not self.is_model_ready or not self.roster.heard:
             return self._leave(reason)
-        out = self._follow(self._ear.finish_all(now), now) + self._hush()
-        self._parting = Parting(reason, now + GOODBYE_S)
-        self._owes_answer = False
-        self._note = notes.GOODBYE
-        return out + self._mouth.signal(Signal.CUT)
+        out = self._talk.finish_all(now)
+        self._agenda.part(reason, now)
+        return out + self._talk.cut()
 
     def _leave(self, reason: str) -> list[Command]:
         self._is_over = True
         return [Leave(reason)]
 
     # ------------------------------------------------------------------------ the model
-
-    def _reply(
-        self, event: ReplyStarted | ReplyAudio | ReplyWords | ReplyDone | ToolCalled, now: float
-    ) -> list[Command]:
-        match event:
-            case ReplyAudio():
-                return self._reply_audio(event, now)
-            case ReplyWords():
-                self._mouth.words(event)
-            case ReplyStarted(response_id):
-                self._mouth.reply_started(response_id)
-            case ReplyDone(status=status):
-                if status == "failed" and self._mouth.state in (State.THINKING, State.HOLDING):
-                    self._unanswered_at = now
-                return self._mouth.reply_done(event, now)
-            case ToolCalled():
-                pass  # no tools are offered yet
-        return []
 
     def _model(self, event: ModelReady | ModelLost | ModelFailed | TurnModeChanged, now: float) -> list[Command]:
         match event:
@@ -414,75 +281,45 @@ class Conversation:
                 return self._lost(fault, now)
             case TurnModeChanged(turn_mode):
                 self.config = replace(self.config, turn_mode=turn_mode)
-                return self._switch(turn_mode, now)
+                return self._talk.switch(turn_mode, now)
             case ModelFailed(fault):
                 self._is_failed = True
                 return [TellRoom(f"error-model-{fault}"), *self._leave("model-failed")]
-
-    def _switch(self, mode: TurnMode, now: float) -> list[Command]:
-        heard = self._ear.set_mode(mode, now)
-        if mode is TurnMode.MANUAL and any(isinstance(event, Delivered) for event in heard):
-            self._owes_answer = True  # the model was about to notice the end of it, and will not
-        return self._follow(heard, now)
-
-    def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
-        was_listening = self._mouth.state is State.LISTENING
-        out = self._mouth.audio(event, now)
-        if was_listening:  # the model answers while someone speaks: only what they say from now on is over the reply
-            speaking = [member.user_id for member in self.roster.heard if self._ear.speaking(member.user_id)]
-            self._overlap_from_ms = {user_id: self._ear.speech_ms(user_id) for user_id in speaking}
-        if self._parting is not None and not self._parting.has_spoken:
-            self._parting.has_spoken = True
-            self._parting.deadline = now + GOODBYE_S
-        return out
-
-    def _model_hears_speech(self) -> list[Command]:
-        """The model's own detection cancels its reply. Noise from nobody is left alone: without speech of ours it sounds on."""
-        if self._mouth.state not in (State.DUCKED, State.HOLDING):
-            return []
-        for member in self.roster.heard:
-            utterance = self._ear.speaking(member.user_id)
-            if utterance is not None:
-                utterance.did_interrupt = True
-        return self._mouth.signal(Signal.CUT)
-
-    def _model_hears_silence(self, now: float) -> list[Command]:
-        if self._ear.mode is not TurnMode.SERVER_VAD:
-            return []
-        out = self._follow(self._ear.model_hears_silence(now), now)
-        return out if self._ear.is_anyone_speaking else out + self._hush() + self._mouth.signal(Signal.ASKED)
 
     def _ready(self, event: ModelReady, now: float) -> list[Command]:
         self.is_model_ready = True
         self._is_outage_told = False
         out: list[Command] = []
-        self._told_names = () if event.is_new else self._told_names
+        if event.is_new:
+            self._agenda.session_is_new()
         recap = self.transcript.recap() if event.is_new and self._had_session else ""
         if recap:
             out.append(ToModel(AddText(recap)))
         self._had_session = True
         self._greet()
-        out += self._switch(event.turn_mode, now)
-        return out + self._follow(self._ear.listen(now), now)
+        out += self._talk.switch(event.turn_mode, now)
+        return out + self._talk.follow(self._ear.listen(now), now)
 
     def _lost(self, fault: ModelFault, now: float) -> list[Command]:
         self.is_model_ready = False
-        self._new_config = None  # the link opens the next session with the latest
-        self._ear.stop_listening()
-        if self._mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S:
-            self._owes_answer = len(self.transcript) > 0  # the next session is told the talk, and answers it
-        out = self._mouth.lost(now)
+        untold, self._new_config = self._new_config, None
+        if self._talk.lost(now):
+            self._agenda.owes_answer = len(self.transcript) > 0  # the next session is told the talk, and answers it
+        out: list[Command] = [ToModel(Reconfigure(untold))] if untold is not None else []
+        out += self._mouth.lost(now)
         if not self._is_outage_told:
             self._is_outage_told = True
             out.append(TellRoom(f"error-model-{fault}"))
-        return out if self._parting is None else out + self._leave(self._parting.reason)
+        parting = self._agenda.parting
+        return out if parting is None else out + self._leave(parting.reason)
 
     def _close_model(self, now: float) -> list[Command]:
         """Nobody is left who may be heard: the session is closed at once, and with it what it was about to say."""
         self.is_model_ready = False
         self._ear.stop_listening()
-        self._owes_answer, self._note, self._new_config = False, None, None
-        return self._mouth.signal(Signal.CUT) + self._mouth.lost(now)
+        self._new_config = None
+        self._agenda.drop()
+        return self._talk.cut() + self._mouth.lost(now)
 
     # ------------------------------------------------------------------------ the channel
 
@@ -491,12 +328,11 @@ class Conversation:
             case MemberLeft(user_id):
                 return self._people(MemberGone(user_id), now)
             case VoiceInterrupted():
-                return self._follow(self._ear.finish_all(now), now)
+                return self._talk.finish_all(now)
             case VoiceReady(channel_id):
-                if self._channel_id not in (None, channel_id):
-                    self._has_greeted = False  # a moderator moved us: other people
+                has_moved = self._channel_id not in (None, channel_id)
                 self._channel_id = channel_id
-                return []
+                return self._move(now) if has_moved else []
             case UnexpectedParticipant():
                 return [TellRoom(f"error-voice-{VoiceFault.UNEXPECTED_PARTICIPANT}")]
             case VoiceClosed(fault):
@@ -505,59 +341,44 @@ class Conversation:
             case _:
                 return []
 
+    def _move(self, now: float) -> list[Command]:
+        """A moderator moved us. Other people: what was said among the others is neither told nor remembered here."""
+        out = self._talk.finish_all(now)
+        self.transcript.clear()
+        self._agenda.has_greeted = False
+        self._is_renewing = True
+        return out
+
     # ------------------------------------------------------------------------ time
 
     def _tick(self, now: float) -> list[Command]:
-        out = self._follow(self._ear.tick(now), now) + self._mouth.tick(now)
+        self._is_renewing = False
+        out = self._talk.tick(now)
         self._alone_since = None if len(self.roster) else now if self._alone_since is None else self._alone_since
         if self._alone_since is not None and now - self._alone_since >= self._alone_s:
             return [*out, *self._leave("alone")]
-        if self._parting is not None and now >= self._parting.deadline:
-            return out + self._mouth.signal(Signal.CUT) + self._leave(self._parting.reason)
-        return out + self._give_up_thinking(now)
-
-    def _give_up_thinking(self, now: float) -> list[Command]:
-        if self._mouth.state is not State.THINKING:
-            self._thinking_since = None
-            return []
-        self._thinking_since = now if self._thinking_since is None else self._thinking_since
-        limit_s = THINKING_LIMIT_S if self._ear.mode is TurnMode.MANUAL else SERVER_THINKING_LIMIT_S
-        return self._mouth.signal(Signal.OVER) if now - self._thinking_since >= limit_s else []
+        parting = self._agenda.parting
+        if parting is not None and now >= parting.deadline:
+            return out + self._talk.cut() + self._leave(parting.reason)
+        return out
 
     # ------------------------------------------------------------------------ what follows from it all
 
     def _settle(self, now: float) -> list[Command]:
         """After every event: who fell silent, what can be told to the model now, what is owed."""
-        out = self._hush()
-        if self._mouth.state is State.IDLE and self._ear.is_anyone_speaking:
-            out += self._mouth.signal(Signal.ONSET)  # who interrupted speaks on
-        if self._ear.is_replying and not self._mouth.is_replying:
-            self._ear.is_replying = False
-            out += self._follow(self._ear.reply_is_over(now), now)
+        out = self._talk.settle(now)
         if self._is_over or not self.is_model_ready or self._mouth.state is State.STOPPING:
             return out
         out += self._reconfigure(now)
-        if self._parting is not None and self._parting.has_spoken and self._mouth.state is State.IDLE:
-            return out + self._leave(self._parting.reason)
-        out += self._tell_roster()
-        while self._texts:
-            name, text = self._texts.popleft()
-            out.append(ToModel(AddText(text, name)))
-            self._owes_answer = True
-        return out + self._ask(now)
+        parting = self._agenda.parting
+        if parting is not None and parting.has_spoken and self._mouth.state is State.IDLE:
+            return out + self._leave(parting.reason)
+        out += map(ToModel, self._agenda.tell(self._names(), is_pause=parting is None and self._talk.is_pause()))
+        return out + self._talk.ask(is_parting=parting is not None)
 
-    def _tell_roster(self) -> list[Command]:
-        """Who may be heard has changed since the model was told."""
-        names = tuple(member.name for member in self.roster.heard)
-        is_pause = self._mouth.may_ask and self._ear.is_quiet
-        if names == self._told_names or not names or not is_pause:
-            return []
-        self._told_names = names
-        return [ToModel(AddText(notes.listening(names)))]
-
-    def _hush(self) -> list[Command]:
-        is_speech_open = self._mouth.state in (State.LISTENING, State.HOLDING, State.DUCKED)
-        return self._mouth.signal(Signal.HUSH) if is_speech_open and not self._ear.is_anyone_speaking else []
+    def _names(self) -> tuple[str, ...]:
+        """Whom the model may know of."""
+        return tuple(member.name for member in self.roster.heard)
 
     def _reconfigure(self, now: float) -> list[Command]:
         if self._new_config is None:
@@ -565,21 +386,4 @@ class Conversation:
         config, self._new_config = self._new_config, None
         # Another voice may mean another session: what the floor's holder has said so far is told again.
         again = self._ear.say_again()
-        return [*again, ToModel(Reconfigure(config)), *self._follow(self._ear.listen(now), now)]
-
-    def _ask(self, now: float) -> list[Command]:
-        """A reply is asked for when one is owed and nobody has more to say."""
-        is_free = self._mouth.may_ask and (self._ear.is_quiet or self._parting is not None)
-        if not is_free or not (self._owes_answer or self._note is not None):
-            return []
-        out: list[Command] = []
-        if self._note is not None:
-            out.append(ToModel(AddText(self._note)))
-        self._owes_answer, self._note = False, None
-        return [*out, ToModel(Respond()), *self._mouth.signal(Signal.ASKED)]
-
-
-def _one_line(text: str) -> str:
-    visible = "".join(" " if char.isspace() else char for char in text[: TEXT_CHARS * 4])
-    visible = "".join(char for char in visible if unicodedata.category(char) not in {"Cc", "Cs", "Co", "Cn"})
-    return " ".join(visible.split())[:TEXT_CHARS]
+        return [*again, ToModel(Reconfigure(config)), *self._talk.follow(self._ear.listen(now), now)]

@@ -49,6 +49,7 @@ class Utterance:
     speech_ms: float = 0.0
     is_over_reply: bool = False  # a reply was due or sounding when it began
     did_interrupt: bool = False
+    is_owed: bool = True  # a reply, once it is with the model
 
 
 @dataclass(frozen=True, slots=True)

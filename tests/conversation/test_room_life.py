@@ -115,6 +115,18 @@ def test_the_next_in_the_queue_is_heard_when_the_holder_withdraws(room: Room) ->
     assert [(speaker, values(pcm)) for speaker, pcm in room.utterances()] == [("Bob", {VALUES[BOB]})]
 
 
+def test_no_reply_is_owed_for_what_was_dropped(room: Room) -> None:
+    room.speak(ALICE, ms=200)
+    room.speak(ALICE, BOB, ms=300)
+    room.pause(BOB)
+    room.speak(ALICE, ms=600)
+    room.feed(ConsentWithdrawn(BOB))
+    room.feed(ConsentWithdrawn(ALICE))
+    room.enter(CAROL)
+    room.wait(1_000)
+    assert room.replies_asked() == 0
+
+
 def test_words_of_a_member_who_withdrew_are_not_captioned(room: Room) -> None:
     room.say(ALICE)
     room.feed(ConsentWithdrawn(ALICE))
@@ -193,6 +205,27 @@ def test_a_voice_connection_that_is_mending_ends_utterances_but_not_the_call(roo
     assert room.told(CommitUtterance)
     room.feed(VoiceReady(7, True))
     assert not room.all(Leave)
+
+
+def test_after_a_move_the_new_room_gets_a_fresh_session_that_knows_nothing_of_the_old_one(room: Room) -> None:
+    room.feed(VoiceReady(7, True))
+    room.say(ALICE)
+    room.feed(UtteranceTranscribed("i", "Keep this between us.", "Alice"))
+    room.feed(VoiceReady(8, True))
+    wanted = [room.conversation.wants_model]
+    room.wait(100)
+    assert [*wanted, room.conversation.wants_model] == [False, True], "the session with its memory is closed"
+    room.log.clear()
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    assert room.texts()[0].startswith("Greet the room")
+    assert not any("between us" in text for text in room.texts())
+
+
+def test_a_recovered_connection_in_the_same_channel_is_no_move(room: Room) -> None:
+    room.feed(VoiceReady(7, True))
+    room.feed(VoiceInterrupted(1006))
+    room.feed(VoiceReady(7, True))
+    assert room.conversation.wants_model
 
 
 def test_the_room_is_told_of_someone_whom_discord_did_not_announce(room: Room) -> None:
@@ -282,6 +315,24 @@ def test_the_new_session_of_another_persona_is_told_the_talk(room: Room) -> None
     room.log.clear()
     room.feed(ModelReady("s2", TurnMode.MANUAL))
     assert any("Tofu" in text and "[Alice]" in text for text in room.texts())
+
+
+def test_a_persona_chosen_during_an_outage_greets_when_the_model_is_back(room: Room) -> None:
+    room.feed(LOST)
+    room.feed(CHOSEN)
+    assert room.told(Reconfigure), "the next session opens with it"
+    room.log.clear()
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    assert any("Quill" in text for text in room.texts())
+
+
+def test_a_persona_that_waited_for_the_end_of_a_reply_survives_the_loss_of_the_model(room: Room) -> None:
+    room.say(ALICE)
+    room.reply("r1", "A long story of many words.", 5_000)
+    room.begin_playing("r1")
+    room.feed(CHOSEN)
+    room.feed(LOST)
+    assert [told.config.instructions for told in room.told(Reconfigure)] == ["Be Quill."]
 
 
 # ---------------------------------------------------------------------------- a model that fails

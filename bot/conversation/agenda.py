@@ -1,0 +1,114 @@
+"""What the host still has to tell the model, and whether a reply is owed: greeting, another persona, typed text, who is here, goodbye.
+
+Nothing of it is urgent: it waits until nobody speaks and nothing sounds, and then one reply serves all of it. Only a goodbye does not
+wait for people to fall silent.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from bot.conversation import notes
+from bot.realtime.events import AddText, ModelCommand, Respond
+
+TEXT_CHARS: Final = 1_000
+"""What a member types is cut to this."""
+
+TEXTS_WAITING: Final = 8
+"""Typed before there is a model; the oldest goes."""
+
+GOODBYE_S: Final = 6.0
+"""So long may the first word of a goodbye take, and so long the goodbye itself."""
+
+
+@dataclass(slots=True)
+class Parting:
+    """The call is to end."""
+
+    reason: str
+    deadline: float
+    has_spoken: bool = False
+
+
+class Agenda:
+    """The host's own wishes in one call."""
+
+    def __init__(self, greeting_hint: str) -> None:
+        self.owes_answer = False
+        self.has_greeted = False
+        self.parting: Parting | None = None
+        self._greeting_hint = greeting_hint
+        self._note: str | None = None
+        self._texts: deque[tuple[str, str]] = deque(maxlen=TEXTS_WAITING)
+        self._told_names: tuple[str, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.owes_answer or self._note is not None or self.parting is not None
+
+    # ------------------------------------------------------------------------ wishes
+
+    def greet(self, names: tuple[str, ...], *, is_anyone_speaking: bool) -> None:
+        """Once in a call. Who speaks already is answered, which is greeting enough."""
+        self.has_greeted = True
+        self._told_names = names
+        if not is_anyone_speaking:
+            self._note = notes.greet(names, self._greeting_hint)
+
+    def take_over(self, name: str, greeting_hint: str) -> None:
+        """Someone else speaks from now on; without a first greeting yet, they give that."""
+        self._greeting_hint = greeting_hint
+        if self.has_greeted:
+            self._note = notes.take_over(name, greeting_hint)
+
+    def write(self, speaker: str, text: str) -> None:
+        self._texts.append((speaker, text))
+
+    def part(self, reason: str, now: float) -> None:
+        self.parting = Parting(reason, now + GOODBYE_S)
+        self.owes_answer, self._note = False, notes.GOODBYE
+
+    def reply_sounds(self, now: float) -> None:
+        """If it is the goodbye, it may be finished."""
+        if self.parting is not None and not self.parting.has_spoken:
+            self.parting.has_spoken, self.parting.deadline = True, now + GOODBYE_S
+
+    def session_is_new(self) -> None:
+        """The model knows nobody any more."""
+        self._told_names = ()
+
+    def drop(self) -> None:
+        """There is nobody left to say it to."""
+        self.owes_answer, self._note = False, None
+
+    # ------------------------------------------------------------------------ their time has come
+
+    def tell(self, names: tuple[str, ...], *, is_pause: bool) -> list[ModelCommand]:
+        """What the model may learn now: who may be heard, in a pause, if that has changed; what was typed, at any time."""
+        out: list[ModelCommand] = []
+        if is_pause and names and names != self._told_names:
+            self._told_names = names
+            out.append(AddText(notes.listening(names)))
+        while self._texts:
+            speaker, text = self._texts.popleft()
+            out.append(AddText(text, speaker))
+            self.owes_answer = True
+        return out
+
+    def ask(self) -> list[ModelCommand]:
+        """One request for everything that is owed; nothing when nothing is."""
+        if not self.owes_answer and self._note is None:
+            return []
+        out: list[ModelCommand] = [AddText(self._note)] if self._note is not None else []
+        self.owes_answer, self._note = False, None
+        return [*out, Respond()]
+
+
+def one_line(text: str) -> str:
+    """Typed text without line breaks and control characters, capped."""
+    visible = "".join(" " if char.isspace() else char for char in text[: TEXT_CHARS * 4])
+    visible = "".join(char for char in visible if unicodedata.category(char) not in {"Cc", "Cs", "Co", "Cn"})
+    return " ".join(visible.split())[:TEXT_CHARS]

@@ -1,0 +1,245 @@
+"""Turn-taking: what is said in the room against what the companion says.
+
+Ear and mouth know nothing of each other; here is where they meet. An utterance is answered once it is with the model, a reply is ducked for
+who speaks over it and cut for who means it, and the words that come later settle what the length of speech could not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from bot.conversation.agenda import Agenda
+from bot.conversation.answering import Decision, Reason, should_answer
+from bot.conversation.barge_in import is_backchannel, is_interruption, is_stop
+from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
+from bot.conversation.events import Caption, CaptionKind, Command, SpeechJudged, ToModel
+from bot.conversation.floor import Utterance
+from bot.conversation.mouth import Asked, Mouth
+from bot.conversation.roster import Roster
+from bot.conversation.turns import Signal, State
+from bot.realtime.events import (
+    ReplyAudio,
+    ReplyDone,
+    ReplyStarted,
+    ReplyWords,
+    SessionConfig,
+    ToolCalled,
+    TurnMode,
+    UtteranceTranscribed,
+)
+from bot.voice.events import SpeakerFrame, SpeakerPaused
+
+THINKING_LIMIT_S: Final = 75.0
+"""Longer than a session's own watchdog and than a minute's cap of responses."""
+
+SERVER_THINKING_LIMIT_S: Final = 10.0
+"""A model that answers by itself and did not begin until now took it for no question."""
+
+UNANSWERED_S: Final = 1.0
+"""A reply that failed so shortly before the model was lost failed for that."""
+
+DECISIONS: Final = 10
+
+
+class Talk:
+    """Ear, mouth and the agenda of one room, and the decisions between them."""
+
+    def __init__(self, roster: Roster, config: SessionConfig, speaker: str, agenda: Agenda) -> None:
+        self.ear = Ear(roster, config.input_rate_hz, config.turn_mode)
+        self.mouth = Mouth(config.output_rate_hz, speaker)
+        self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
+        self._roster = roster
+        self._agenda = agenda
+        self._thinking_since: float | None = None
+        self._unanswered_at = float("-inf")  # a reply failed before it had a sound
+        self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
+
+    # ------------------------------------------------------------------------ speech
+
+    def hear(self, event: SpeakerFrame | SpeakerPaused | SpeechJudged, now: float) -> list[Command]:
+        if self._agenda.parting is not None:
+            return []  # the talk is over; what is said now is said among people
+        match event:
+            case SpeakerFrame(user_id):
+                heard = self.ear.hear(event, now)
+            case SpeakerPaused(user_id):
+                heard = self.ear.gate_closed(user_id, now)
+            case SpeechJudged(user_id, probability):
+                heard = self.ear.judged(user_id, probability, now)
+        return self.follow(heard, now) + self._confirm(user_id)
+
+    def follow(self, heard: list[EarEvent], now: float) -> list[Command]:
+        """What the ear found, as decisions."""
+        out: list[Command] = []
+        for event in heard:
+            match event:
+                case Onset(utterance):
+                    self._overlap_from_ms[utterance.user_id] = 0.0
+                    out += self.mouth.signal(Signal.ONSET)
+                case Hushed(utterance, is_utterance):
+                    self._overlap_from_ms.pop(utterance.user_id, None)
+                    if is_utterance:
+                        self._decide(utterance, now)
+                case Delivered(utterance, at):
+                    self.mouth.answers(Asked(self._roster.name(utterance.user_id), utterance.ended_at, at))
+                    if utterance.is_owed and self.ear.mode is TurnMode.MANUAL:
+                        self._agenda.owes_answer = True
+                case _:
+                    out.append(event)
+        return out
+
+    def _decide(self, utterance: Utterance, now: float) -> None:
+        decision = should_answer(utterance, is_model_deciding=self.ear.mode is TurnMode.SERVER_VAD, now=now)
+        self.decisions.append(decision)
+        utterance.is_owed = decision.will_answer
+
+    def _confirm(self, user_id: int) -> list[Command]:
+        """Someone speaks over a reply: is it long enough to be meant?"""
+        if self.mouth.state not in (State.DUCKED, State.HOLDING):
+            return []
+        utterance = self.ear.speaking(user_id)
+        over_ms = self.ear.speech_ms(user_id) - self._overlap_from_ms.get(user_id, 0.0)
+        if utterance is None or not is_interruption(over_ms):
+            return []
+        utterance.did_interrupt = True
+        return self.mouth.signal(Signal.CUT)
+
+    def transcribed(self, event: UtteranceTranscribed, now: float) -> list[Command]:
+        """The words of an utterance: they settle what its length could not."""
+        utterance = self.ear.transcribed(event.speaker)
+        text = event.text.strip()
+        if not text:
+            return []
+        if utterance is None:  # the model parts speech as it likes: a known voice, but no utterance that we found
+            member = next((member for member in self._roster.heard if member.name == event.speaker), None)
+            return [Caption(CaptionKind.SAID, member.name, text, now, now, user_id=member.user_id)] if member else []
+        name = self._roster.name(utterance.user_id)
+        out: list[Command] = [
+            Caption(CaptionKind.SAID, name, text, utterance.started_at, utterance.ended_at, user_id=utterance.user_id)
+        ]
+        if is_stop(text) and (utterance.is_over_reply or self.mouth.state in (State.SPEAKING, State.DUCKED)):
+            self.decisions.append(Decision(False, Reason.STOP, utterance.user_id, now))
+            self._agenda.owes_answer = False
+            return out + self.mouth.signal(Signal.CUT)
+        is_unanswered = (
+            utterance.is_over_reply and not utterance.did_interrupt and not is_interruption(utterance.speech_ms)
+        )
+        if is_unanswered and not is_backchannel(text) and self.ear.mode is TurnMode.MANUAL:
+            self.decisions.append(Decision(True, Reason.QUESTION, utterance.user_id, now))
+            self._agenda.owes_answer = True
+        return out
+
+    # ------------------------------------------------------------------------ replies
+
+    def reply(
+        self, event: ReplyStarted | ReplyAudio | ReplyWords | ReplyDone | ToolCalled, now: float
+    ) -> list[Command]:
+        match event:
+            case ReplyAudio():
+                return self._reply_audio(event, now)
+            case ReplyWords():
+                self.mouth.words(event)
+            case ReplyStarted(response_id):
+                self.mouth.reply_started(response_id)
+            case ReplyDone(status=status):
+                if status == "failed" and self.mouth.state in (State.THINKING, State.HOLDING):
+                    self._unanswered_at = now
+                return self.mouth.reply_done(event, now)
+            case ToolCalled():
+                pass  # no tools are offered yet
+        return []
+
+    def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
+        was_listening = self.mouth.state is State.LISTENING
+        out = self.mouth.audio(event, now)
+        if was_listening:  # the model answers while someone speaks: only what they say from now on is over the reply
+            speaking = [member.user_id for member in self._roster.heard if self.ear.speaking(member.user_id)]
+            self._overlap_from_ms = {user_id: self.ear.speech_ms(user_id) for user_id in speaking}
+        self._agenda.reply_sounds(now)
+        return out
+
+    def model_hears_speech(self) -> list[Command]:
+        """The model's own detection cancels its reply. Noise from nobody is left alone: without speech of ours it sounds on."""
+        if self.mouth.state not in (State.DUCKED, State.HOLDING):
+            return []
+        for member in self._roster.heard:
+            utterance = self.ear.speaking(member.user_id)
+            if utterance is not None:
+                utterance.did_interrupt = True
+        return self.mouth.signal(Signal.CUT)
+
+    def model_hears_silence(self, now: float) -> list[Command]:
+        if self.ear.mode is not TurnMode.SERVER_VAD:
+            return []
+        out = self.follow(self.ear.model_hears_silence(now), now)
+        return out if self.ear.is_anyone_speaking else out + self.hush() + self.mouth.signal(Signal.ASKED)
+
+    # ------------------------------------------------------------------------ what concerns both
+
+    def begin(self) -> None:
+        """Before every event: the ear knows whether a reply is due or sounds."""
+        self.ear.is_replying = self.mouth.is_replying
+
+    def settle(self, now: float) -> list[Command]:
+        """After every event: who fell silent, who speaks on, who is next."""
+        out = self.hush()
+        if self.mouth.state is State.IDLE and self.ear.is_anyone_speaking:
+            out += self.mouth.signal(Signal.ONSET)  # who interrupted speaks on
+        if self.ear.is_replying and not self.mouth.is_replying:
+            self.ear.is_replying = False
+            out += self.follow(self.ear.reply_is_over(now), now)
+        return out
+
+    def forget(self, user_id: int, now: float) -> list[Command]:
+        """The member is not to be heard any more."""
+        self._overlap_from_ms.pop(user_id, None)
+        return self.follow(self.ear.forget(user_id, now), now)
+
+    def finish_all(self, now: float) -> list[Command]:
+        """Whatever is being said is over."""
+        return self.follow(self.ear.finish_all(now), now) + self.hush()
+
+    def cut(self) -> list[Command]:
+        """No more of the reply that is due or sounds."""
+        return self.mouth.signal(Signal.CUT)
+
+    def switch(self, mode: TurnMode, now: float) -> list[Command]:
+        """Turns are decided differently from now on."""
+        heard = self.ear.set_mode(mode, now)
+        if mode is TurnMode.MANUAL:  # what the model was about to answer by itself is owed by us
+            for event in heard:
+                if isinstance(event, Delivered):
+                    event.utterance.is_owed = True
+        return self.follow(heard, now)
+
+    def lost(self, now: float) -> bool:
+        """No model listens any more. True: an answer was due that will not come."""
+        self.ear.stop_listening()
+        return self.mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S
+
+    def ask(self, *, is_parting: bool) -> list[Command]:
+        """A reply is asked for when one is owed and nobody has more to say."""
+        if not self.is_pause(is_parting=is_parting):
+            return []
+        asked = self._agenda.ask()
+        return [*map(ToModel, asked), *(self.mouth.signal(Signal.ASKED) if asked else [])]
+
+    def is_pause(self, *, is_parting: bool = False) -> bool:
+        """Nothing sounds and nobody speaks. For a goodbye people need not be silent."""
+        return self.mouth.may_ask and (self.ear.is_quiet or is_parting)
+
+    def tick(self, now: float) -> list[Command]:
+        return self.follow(self.ear.tick(now), now) + self.mouth.tick(now) + self._give_up_thinking(now)
+
+    def hush(self) -> list[Command]:
+        is_speech_open = self.mouth.state in (State.LISTENING, State.HOLDING, State.DUCKED)
+        return self.mouth.signal(Signal.HUSH) if is_speech_open and not self.ear.is_anyone_speaking else []
+
+    def _give_up_thinking(self, now: float) -> list[Command]:
+        if self.mouth.state is not State.THINKING:
+            self._thinking_since = None
+            return []
+        self._thinking_since = now if self._thinking_since is None else self._thinking_since
+        limit_s = THINKING_LIMIT_S if self.ear.mode is TurnMode.MANUAL else SERVER_THINKING_LIMIT_S
+        return self.mouth.signal(Signal.OVER) if now - self._thinking_since >= limit_s else []
