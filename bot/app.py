@@ -45,7 +45,7 @@ from bot.texts import Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
 
-COGS: Final = ("cogs.voice", "cogs.persona", "cogs.consent", "cogs.status", "cogs.members")
+COGS: Final = ("cogs.wording", "cogs.voice", "cogs.persona", "cogs.consent", "cogs.status", "cogs.members")
 JOIN_S: Final = 30.0
 GUILDS_QUIET_S: Final = 1.0
 """No further server is described for so long: all are there. One that comes later is welcome too."""
@@ -334,9 +334,6 @@ class KithBot(DiscordDoor, commands.AutoShardedBot):
         """Set when the bot is ready for the first time."""
 
     async def setup_hook(self) -> None:
-        from cogs.wording import CatalogueTranslator
-
-        await self.tree.set_translator(CatalogueTranslator())
         for cog in COGS:
             await self.load_extension(cog)
         synced = await self.tree.sync()

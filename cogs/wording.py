@@ -5,6 +5,7 @@ from __future__ import annotations
 from discord import Locale
 from discord.app_commands import TranslationContextTypes, Translator, locale_str
 
+from bot.app import KithBot
 from bot.texts import ENGLISH, Texts, catalogue_of
 
 _texts = Texts()
@@ -24,3 +25,7 @@ class CatalogueTranslator(Translator):
         if key is None or catalogue_of(locale.value) == ENGLISH or locale is not Locale.chinese:
             return None
         return _texts.say(locale.value, key)
+
+
+async def setup(bot: KithBot) -> None:
+    await bot.tree.set_translator(CatalogueTranslator())

@@ -153,6 +153,7 @@ async def test_the_persona_changes_for_the_server_and_in_the_call(entered: tuple
     )
     await bot_of(stage).companion.guilds.name_managers(stage.guild.guild_id, roles)
     assert "晚晚" in (await stage.run(stage.ming, "persona use", name="bedtime")).text
+    await stage.run(stage.alice, "consent stop")  # nobody is left to say goodbye to
 
 
 def _role(role_id: int) -> dict[str, Any]:
