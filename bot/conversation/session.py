@@ -14,8 +14,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias, assert_never
+from collections.abc import Callable, Sequence
+from typing import Any, Final, assert_never
 
 import discord
 
@@ -45,8 +45,9 @@ from bot.conversation.events import (
     ToModel,
     TurnMeasured,
 )
+from bot.conversation.lines import Judge, ModelLine, Notice, Observer, OpenModel, Tell, VoiceLine
 from bot.errors import KithError
-from bot.realtime.events import HeardItem, ModelCommand, ModelEvent, SessionConfig
+from bot.realtime.events import HeardItem, ModelEvent
 from bot.voice.events import VoiceClosed, VoiceEvent, VoiceInterrupted, VoiceReady
 from bot.voice.playout import ItemHeard, PlayoutBegan, PlayoutEnded, PlayoutEvent
 
@@ -67,43 +68,6 @@ NOTICE: Final = "notice"
 REPLY: Final = "reply"
 
 _log = logging.getLogger(__name__)
-
-
-class VoiceLine(Protocol):
-    """What a call needs of `bot.voice.connection.Connection`."""
-
-    @property
-    def channel_id(self) -> int: ...
-    @property
-    def privacy_code(self) -> str | None: ...
-    @property
-    def is_ready(self) -> bool: ...
-    def listen(self, sink: Callable[[VoiceEvent], None]) -> None: ...
-    def on_playout(self, sink: Callable[[PlayoutEvent], None]) -> None: ...
-    def allow(self, user_id: int) -> None: ...
-    def deny(self, user_id: int) -> None: ...
-    def play(self, item_id: str, pcm: bytes, source: str = ...) -> bool: ...
-    def finish(self, source: str = ...) -> None: ...
-    def stop(self, source: str | None = ...) -> tuple[ItemHeard, ...]: ...
-    def set_gain(self, gain: float, source: str = ...) -> None: ...
-    def stats(self) -> Any: ...
-    async def disconnect(self, *, force: bool = ...) -> None: ...
-
-
-class ModelLine(Protocol):
-    """What a call needs of `bot.realtime.link.ModelLink`."""
-
-    async def run(self) -> None: ...
-    def send(self, command: ModelCommand) -> None: ...
-    async def close(self) -> None: ...
-    def stats(self) -> Any: ...
-
-
-OpenModel: TypeAlias = Callable[[SessionConfig, Callable[[ModelEvent], None]], ModelLine]
-Tell: TypeAlias = Callable[[str, dict[str, str | int | float]], Awaitable[None]]
-Notice: TypeAlias = Callable[[], Awaitable[bytes]]
-Judge: TypeAlias = Callable[[bytes], float]
-Observer: TypeAlias = Callable[[Event | Command, float], None]
 
 
 class ChannelSession:
@@ -406,3 +370,6 @@ class ChannelSession:
 
 def _heard(items: tuple[ItemHeard, ...]) -> tuple[HeardItem, ...]:
     return tuple(HeardItem(item.item_id, item.heard_ms, item.total_ms, "") for item in items)
+
+
+__all__ = ["ChannelSession", "Judge", "ModelLine", "Notice", "Observer", "OpenModel", "Tell", "VoiceLine"]

@@ -13,7 +13,8 @@ from room_script import ALICE, BOB, voice
 
 from bot.conversation.core import Conversation
 from bot.conversation.events import Caption, Command, Event, Member, Play, Tick
-from bot.conversation.session import ChannelSession, Notice
+from bot.conversation.lines import Notice
+from bot.conversation.session import ChannelSession
 from bot.errors import AudioError, ModelFault, VoiceFault
 from bot.realtime.events import Interrupt, ModelFailed, ModelLost, SessionConfig
 from bot.voice.events import SpeakerPaused, VoiceClosed, VoiceInterrupted

@@ -1,0 +1,132 @@
+"""A call as values: what it needs of the house, the operator's choices about it, and how it may be shown to people."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import discord
+
+from bot.conversation.answering import Decision
+from bot.conversation.events import TurnMeasured
+from bot.conversation.lines import Judge, Observer, OpenModel, VoiceLine
+from bot.conversation.session import ChannelSession
+from bot.personas.persona import Persona
+from bot.realtime.events import Attribution, TurnMode
+from bot.settings import Settings
+
+Channel: TypeAlias = discord.VoiceChannel | discord.StageChannel
+TextChannel: TypeAlias = discord.abc.Messageable
+
+
+class CallLog(Protocol):
+    """`bot.storage.calls.CallLog`."""
+
+    async def started(self, guild_id: int, channel_id: int) -> str: ...
+    async def ended(self, guild_id: int, call_id: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """What calls need of the rest of the house.
+
+    Attributes:
+        allowed: (guild_id, user_id): has the member agreed to be heard, now? Answered from memory.
+        persona: of a guild.
+        tell: (text channel, key, values): a sentence of the catalogues in the guild's language.
+        connect_voice: (channel, allowed user ids): joins; raises `VoiceError`.
+        open_model: makes a link to the speech model.
+        notice: (persona's name, locale): PCM of the spoken notice, at the output rate.
+        make_judge: makes what tells speech from noise, one a call; blocks.
+        call_log: when and where there was a call.
+    """
+
+    allowed: Callable[[int, int], bool]
+    persona: Callable[[int], Awaitable[Persona]]
+    tell: Callable[[TextChannel, str, dict[str, str | int | float]], Awaitable[None]]
+    connect_voice: Callable[[Channel, Iterable[int]], Awaitable[VoiceLine]]
+    open_model: OpenModel
+    notice: Callable[[str, str], Awaitable[bytes]] | None = None
+    make_judge: Callable[[], Judge] | None = None
+    call_log: CallLog | None = None
+    observers: Callable[[int], Iterable[Observer]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """The operator's choices. Rates in Hz; `provider` picks the persona's voice."""
+
+    provider: str = "local"
+    turn_mode: TurnMode = TurnMode.MANUAL
+    attribution: Attribution = Attribution.ITEM
+    input_rate_hz: int = 24_000
+    output_rate_hz: int = 24_000
+    alone_s: float = 60.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> CallOptions:
+        return cls(
+            settings.provider,
+            TurnMode(settings.kith_turn_mode),
+            Attribution(settings.kith_attribution),
+            settings.kith_input_rate_hz,
+            settings.kith_output_rate_hz,
+            settings.kith_alone_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatus:
+    """A call as people may see it. Names are clean; `model_state` is ready, connecting or asleep; latencies in milliseconds."""
+
+    guild_id: int
+    channel_id: int
+    persona_slug: str
+    persona_name: str
+    state: str
+    heard: tuple[str, ...]
+    present: int
+    model_state: str
+    turn_mode: str
+    is_connected: bool
+    is_encrypted: bool
+    privacy_code: str | None
+    turns: tuple[TurnMeasured, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    loss_percent: float = 0.0
+    is_new: bool = False  # answer of `join`: false means that we were there already
+    voice_stats: Any = None
+    model_stats: Any = None
+
+    @property
+    def latest_ms(self) -> float | None:
+        return self.turns[-1].total_ms if self.turns else None
+
+    @property
+    def median_ms(self) -> float | None:
+        return statistics.median(turn.total_ms for turn in self.turns) if self.turns else None
+
+
+@dataclass(slots=True)
+class Call:
+    """One guild's call."""
+
+    guild: discord.Guild
+    text_channel: TextChannel
+    persona: Persona
+    session: ChannelSession
+    locale: str
+    task: asyncio.Task[None] | None = None
+    present: dict[int, str] = field(default_factory=dict)  # people in the channel, by user id: display names
+
+
+def loss_percent(stats: Any) -> float:
+    """Of the packets sent to us that we should have got."""
+    receiver = getattr(stats, "receiver", None)
+    if receiver is None:
+        return 0.0
+    sent = receiver.ok + receiver.lost
+    return 100.0 * receiver.lost / sent if sent else 0.0
