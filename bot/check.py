@@ -16,10 +16,10 @@ from typing import Final
 
 import aiohttp
 
-from bot.app import model_options, open_local_model
 from bot.audio.opus import library
 from bot.discord_door import connector
 from bot.errors import KithError, ModelError, ModelFault
+from bot.model_choice import model_options, open_local_model
 from bot.personas.library import Library
 from bot.realtime import dialects
 from bot.realtime.probes import SpokenClip, Verdict, probe

@@ -113,7 +113,7 @@ CORES = {
     "audio": {"soundfile", "speech_model"},
     "voice": {"connection", "socket", "pacer", "line", "talker", "websocket", "admission", "discovery"},
     "realtime": {"link", "probes", "upgrade", "backoff"},
-    "conversation": {"session", "calls"},
+    "conversation": {"session", "call", "calls"},
     "personas": {"library"},
 }
 """Packages of cores, and the modules in them that are shells."""

@@ -1,0 +1,47 @@
+"""Which speech model the settings choose, where it is, and the local one started when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.errors import SettingError
+from bot.realtime.dialect import ConnectOptions
+from bot.settings import Settings
+
+
+def check_settings(settings: Settings) -> None:
+    """What settings say together. Raises `SettingError`."""
+    if settings.provider == "stepfun" and settings.stepfun_api_key is None:
+        raise SettingError("STEPFUN_API_KEY: expected a key, since KITH_PROVIDER is stepfun")
+    if settings.kith_input_rate_hz != settings.kith_output_rate_hz:
+        raise SettingError("KITH_OUTPUT_RATE_HZ: expected the same rate as KITH_INPUT_RATE_HZ")
+
+
+def model_options(settings: Settings, local_url: str | None) -> ConnectOptions:
+    """Where the chosen model is, and the key for it."""
+    if settings.provider == "local":
+        return ConnectOptions(url=local_url or "")
+    return ConnectOptions(settings.stepfun_url, settings.kith_model, settings.stepfun_api_key)
+
+
+@asynccontextmanager
+async def open_local_model(settings: Settings) -> AsyncIterator[str | None]:
+    """The address of the local model while it is wanted: one that runs already, or one that is started and stopped here.
+
+    `None` with another provider. Raises `SettingError` without the extra `local`.
+    """
+    if settings.provider != "local":
+        yield None
+    elif settings.kith_local_url:
+        yield settings.kith_local_url
+    else:
+        try:
+            from bot.local.launch import LocalModel
+        except ImportError as error:
+            raise SettingError(
+                f"the local model needs the extra `local` ({error.name} is missing): "
+                "pip install 'kith[local]', or set STEPFUN_API_KEY"
+            ) from None
+        async with LocalModel() as model:
+            yield model.url
