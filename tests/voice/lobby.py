@@ -150,7 +150,8 @@ class Lobby:
 
     async def _edit(self, guild_id: int, payload: dict[str, Any]) -> None:
         self.edits.append(payload)
-        self._dispatch_state(ME, self._channel_id)
+        if len(self.edits) < 10:  # whoever answers each answer would go on for ever
+            self._dispatch_state(ME, self._channel_id)
 
 
 def _user(user_id: int) -> Any:
