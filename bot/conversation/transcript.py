@@ -52,8 +52,9 @@ class Transcript:
         return "The connection was renewed. The talk so far, quoted, oldest line first:\n" + "\n".join(reversed(lines))
 
 
+_WHO: Final = {CaptionKind.SAID: "[{0}] said", CaptionKind.TYPED: "[{0}] typed", CaptionKind.HEARD: "You said"}
+
+
 def _recap_line(line: Caption) -> str:
-    verb = "types" if line.kind is CaptionKind.TYPED else "says"
-    who = "You" if line.kind is CaptionKind.HEARD else f"[{line.speaker}]"
     text = " ".join(line.text.split())[:LINE_CHARS]
-    return f"{who} {verb.removesuffix('s') if who == 'You' else verb}: {text}{' (interrupted)' if line.is_cut else ''}"
+    return f"{_WHO[line.kind].format(line.speaker)}: {text}{' (interrupted)' if line.is_cut else ''}"

@@ -128,6 +128,17 @@ def test_stop_that_interrupted_by_its_length_is_not_answered_either(room: Room) 
     assert room.conversation.state == "idle"
 
 
+def test_stop_also_takes_back_the_answer_that_was_still_owed(room: Room) -> None:
+    for words in ("Why?", "Stop!"):
+        room.speak(BOB, ms=240)
+        room.pause(BOB)
+        room.wait(600)
+        room.feed(UtteranceTranscribed("i", words, "Bob"))
+    room.stop_playing("r1", 3_000, 5_000)
+    room.wait(500)
+    assert room.replies_asked() == 0
+
+
 def test_a_sentence_that_begins_with_stop_is_more_than_a_wish_for_silence() -> None:
     assert not is_stop("Stop, tell me the time instead.")
     assert is_backchannel("Yeah.")

@@ -391,6 +391,21 @@ def test_a_question_whose_answer_was_lost_is_answered_by_the_next_session(room: 
     assert room.replies_asked() == 1
 
 
+def test_a_new_session_is_told_again_who_is_here(room: Room) -> None:
+    room.feed(LOST)
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    assert room.texts()[-1] == 'In the talk now: "Alice", "Bob".'
+
+
+def test_a_new_session_is_not_told_what_a_member_said_who_withdrew(room: Room) -> None:
+    room.say(ALICE)
+    room.feed(UtteranceTranscribed("i", "my secret", "Alice"))
+    room.feed(ConsentWithdrawn(ALICE))
+    room.feed(LOST)
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    assert not any("secret" in text for text in room.texts())
+
+
 def test_the_model_is_not_told_the_first_talk_when_there_was_none() -> None:
     room = Room()
     room.enter(ALICE)

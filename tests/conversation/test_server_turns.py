@@ -182,9 +182,11 @@ def test_a_switch_to_manual_while_the_silence_runs_commits_what_was_said(room: R
     assert isinstance(room.all(ToModel)[-1].command, Respond)
 
 
-def test_a_switch_to_manual_tells_the_whole_utterance_once(room: Room) -> None:
+def test_a_switch_to_manual_takes_back_what_was_told_and_tells_the_whole_utterance_again(room: Room) -> None:
     room.speak(ALICE, ms=400)
+    room.log.clear()
     room.feed(TurnModeChanged(TurnMode.MANUAL))
+    assert isinstance(room.all(ToModel)[0].command, DiscardAudio)
     room.speak(ALICE, ms=400)
     room.pause(ALICE)
     room.wait(1_000)

@@ -174,17 +174,3 @@ def test_a_turn_is_measured_from_the_end_of_speech_to_the_first_datagram(room: R
     assert turn.endpoint_ms == pytest.approx(400, abs=21)
     assert turn.model_ms == pytest.approx(100, abs=21)
     assert turn.playout_ms == pytest.approx(40, abs=1)
-
-
-def test_the_hangover_grows_with_a_speaker_who_was_cut_off(room: Room) -> None:
-    for _ in range(3):
-        room.speak(ALICE, ms=400)
-        room.pause(ALICE)
-        room.wait(460)
-    first = len(room.told(CommitUtterance))
-    for _ in range(3):
-        room.speak(ALICE, ms=400)
-        room.pause(ALICE)
-        room.wait(460)
-    assert first >= 1
-    assert len(room.told(CommitUtterance)) - first < first + 1
