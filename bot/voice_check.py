@@ -182,6 +182,9 @@ class VoiceCheck:
         has_sent = await _until(lambda: connection.playout.is_empty, TONE_S + 5.0)
         self.tell("sent", has_sent, "A tone of one second was sent." if has_sent else "The tone was not sent.")
         await self._listen(connection, channel)
+        stats = connection.stats()
+        for part in ("receiver", "sender", "dave", "gateway"):
+            self.trace.note("stats", part=part, **_numbers(getattr(stats, part)))
 
     async def _listen(self, connection: Connection, channel: discord.VoiceChannel | discord.StageChannel) -> None:
         if not self._hear:
@@ -195,9 +198,6 @@ class VoiceCheck:
             return
         self._console.print(f"  please talk in the channel (up to {LISTEN_S:.0f} s) …")
         has_heard = await _until(lambda: self.events["SpeakerFrame"] >= 10, LISTEN_S)
-        stats = connection.stats()
-        for part in ("receiver", "sender", "dave", "gateway"):
-            self.trace.note("stats", part=part, **_numbers(getattr(stats, part)))
         frames = self.events["SpeakerFrame"]
         self.tell(
             "heard",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bot.voice_check import check_voice
 
 pytestmark = pytest.mark.shell
 
+SPEECH = (np.sin(np.arange(24_000 * 12) * 0.05) * 8000).astype("<i2").tobytes()
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.AbCdEf.abcdefghijklmnopqrstuvwxyz0"
 
 
@@ -139,8 +141,7 @@ async def walk(stage: Stage, folder: Path, channel_id: int, hear: list[int]) -> 
 async def test_the_voice_check_proves_each_step_up_to_packets_heard(tmp_path: Path, stage: Stage) -> None:
     ticket = await stage.discord.join_voice(stage.guild, stage.alice, stage.lounge)
     async with MemberVoice(ticket, tls=stage.discord.voice.client_context) as alice:
-        sound = (np.sin(np.arange(24_000 * 12) * 0.05) * 8000).astype("<i2").tobytes()
-        talking = asyncio.create_task(alice.speak(sound))
+        talking = asyncio.create_task(alice.speak(SPEECH))
         held, shown, trace = await walk(stage, tmp_path, stage.lounge.channel_id, [stage.alice.user_id])
         talking.cancel()
         assert held, shown
@@ -165,10 +166,15 @@ async def test_the_voice_check_proves_each_step_up_to_packets_heard(tmp_path: Pa
 
 async def test_the_voice_check_hears_nobody_who_was_not_named(tmp_path: Path, stage: Stage) -> None:
     ticket = await stage.discord.join_voice(stage.guild, stage.alice, stage.lounge)
-    async with MemberVoice(ticket, tls=stage.discord.voice.client_context):
-        held, shown, _ = await walk(stage, tmp_path, stage.lounge.channel_id, [])
+    async with MemberVoice(ticket, tls=stage.discord.voice.client_context) as alice:
+        talking = asyncio.create_task(alice.speak(SPEECH))
+        held, shown, trace = await walk(stage, tmp_path, stage.lounge.channel_id, [])
+        talking.cancel()
     assert held, shown
     assert "– heard  not asked" in shown
+    notes = [json.loads(line) for line in trace.splitlines()]
+    [receiver] = [note for note in notes if note.get("part") == "receiver"]
+    assert receiver["ok"] == 0, "nothing of Alice was decrypted"
 
 
 async def test_the_voice_check_names_the_first_step_that_fails(tmp_path: Path, stage: Stage) -> None:

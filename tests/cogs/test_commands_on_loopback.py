@@ -136,6 +136,8 @@ async def test_the_persona_changes_for_the_server_and_in_the_call(entered: tuple
     refused = await stage.run(stage.ming, "persona use", name="quizhost")
     assert "只有能管理本服务器的人" in refused.text
     assert refused.replies[-1].ephemeral_for == stage.ming.user_id, "a refusal is for one pair of eyes"
+    taken_back = "DELETE /webhooks/{application}/{token}/messages/{message}"
+    assert stage.discord.rest.requests[taken_back] == 1, "the public thinking answer is taken back"
 
     used = await stage.run(stage.alice, "persona use", name="何问")
     assert "I am **Quill** now" in used.text
