@@ -21,7 +21,7 @@ from typing import Final, Self
 from websockets.asyncio.server import Server, serve
 
 from bot.rehearsal.impairment import Impairment
-from bot.rehearsal.media_relay import Dress, MediaSession
+from bot.rehearsal.media_relay import Dress, MediaSession, Outgoing
 from bot.rehearsal.udp_server import UdpServer
 from bot.rehearsal.voice_call import VoiceCall
 from bot.rehearsal.voice_directory import Directory, Rules
@@ -187,6 +187,14 @@ class VoiceServer:
         if session.link is None:
             raise KeyError((guild_id, user_id))
         session.link.put(message)
+
+    def inject_datagram(self, guild_id: int, user_id: int, datagram: bytes) -> None:
+        """Send the member this very datagram from the voice server's own port. Raises KeyError, without a session or address."""
+        media = self._directory.sessions[guild_id, user_id].media
+        if media.address is None:
+            raise KeyError((guild_id, user_id))
+        now = time.monotonic()
+        self._udp.send(Outgoing(now, media.address, datagram), now)
 
     def show_video(self, guild_id: int, user_id: int, packets: int = 5) -> None:
         """The member turns a camera on: op 12 to the others, and some packets of video."""
