@@ -22,7 +22,9 @@ from bot.errors import KithError
 from bot.process import exit_code_of, run_bot
 from bot.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A voice companion for Discord."
+)
 _errors = Console(stderr=True, highlight=False)
 
 
