@@ -85,11 +85,13 @@ def rehearse(
 
 
 @app.command()
-def bench() -> None:
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Some of the figures; all by default.")] = None,
+) -> None:
     """Measure what the media plane costs on this machine, beside the floor measured in the same run."""
     from bot.bench import main as measure
 
-    raise typer.Exit(measure() or 0)
+    raise typer.Exit(measure(names or []))
 
 
 async def _check(voice: int | None, trace: Path, hear: list[int]) -> int:
