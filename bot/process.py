@@ -108,13 +108,16 @@ async def _started(settings: Settings) -> AsyncIterator[tuple[KithBot, asyncio.T
         try:
             yield bot, life
         finally:
+            has_failed = life.done()
             await bot.shut_down(GRACE_S)
             # While discord.py waits to try a shard again it does not look whether it was closed.
             _, late = await asyncio.wait({life}, timeout=SETTLE_S)
             for task in late:
                 task.cancel()
             await asyncio.wait({life})
-    if not life.cancelled() and (error := life.exception()) is not None:
+    # What discord.py raises because it was closed in the middle of something is no failure.
+    error = None if life.cancelled() else life.exception()
+    if has_failed and error is not None:
         raise error
 
 

@@ -87,6 +87,27 @@ async def test_a_process_gets_ready_says_goodbye_on_sigterm_and_leaves_with_zero
         assert secret not in written
 
 
+async def test_a_stop_in_the_middle_of_the_login_is_no_failure(tmp_path: Path, stage: Stage) -> None:
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        process = await start(tmp_path, environment(stage, DISCORD_API_BASE=f"http://127.0.0.1:{port}"))
+        async with asyncio.timeout(30.0):
+            await came.wait()
+            process.send_signal(signal.SIGTERM)
+            _, written = await process.communicate()
+            await gone.wait()
+    assert process.returncode == 0, written.decode()
+
+
 async def test_a_token_that_discord_refuses_is_one_sentence_and_an_exit_code(tmp_path: Path, stage: Stage) -> None:
     wrong = stage.world.token.replace("abc", "xyz")
     process = await start(tmp_path, environment(stage, DISCORD_TOKEN=wrong))
