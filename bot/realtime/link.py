@@ -82,7 +82,6 @@ class ModelLink:
         self._clock = clock
         self._outbox = Outbox()
         self._untold: deque[ModelEvent] = deque()
-        self._is_telling = False
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._closing = asyncio.Event()
@@ -230,17 +229,11 @@ class ModelLink:
     def _tell(self, *events: ModelEvent) -> None:
         """Tell everything in order. A sink that sends may cause more to tell: that comes after, not in between."""
         self._untold.extend(events)
-        if self._is_telling:
-            return
-        self._is_telling = True
-        try:
-            while self._untold:
-                event = self._untold.popleft()
-                if isinstance(event, ModelReady):
-                    logger.info("model ready, turns by %s", event.turn_mode)
-                self._sink(event)
-        finally:
-            self._is_telling = False
+        while self._untold:
+            event = self._untold.popleft()
+            if isinstance(event, ModelReady):
+                logger.info("model ready, turns by %s", event.turn_mode)
+            self._sink(event)
 
     def _end(self, fault: ModelFault | None) -> None:
         """This connection is over; the first reason counts."""

@@ -51,7 +51,8 @@ Event = TypeVar("Event")
 class Listener:
     """A link, and all that it told."""
 
-    def __init__(self, url: str, config: SessionConfig | None = None, key: str = KEY) -> None:
+    def __init__(self, url: str, config: SessionConfig | None = None, key: str = KEY, chance: float = 0.1) -> None:
+        """`chance` of 0.1 makes the first wait for another try 50 ms."""
         self.told: list[ModelEvent] = []
         self._news = asyncio.Event()
         self.link = ModelLink(
@@ -60,7 +61,7 @@ class Listener:
             config or SessionConfig("Be kind."),
             SessionOptions(responses_per_minute=100),
             self.hear,
-            chance=lambda: 0.1,  # short waits, 50 ms at first
+            chance=lambda: chance,
         )
 
     def hear(self, event: ModelEvent) -> None:
@@ -372,8 +373,12 @@ async def test_closing_does_not_wait_for_a_server_that_says_nothing() -> None:
 
 
 async def test_closing_ends_the_wait_for_the_next_attempt() -> None:
-    async with asyncio.timeout(5), listening("ws://127.0.0.1:9/v1/realtime") as room:
-        await room.until_told(ModelLost, 4)
+    listener = Listener("ws://127.0.0.1:9/v1/realtime", chance=100.0)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(listener.link.run())
+        [lost] = await listener.until_told(ModelLost)
+        assert lost.retry_in_s > 10
+        await listener.link.close()
 
 
 async def test_a_link_that_was_closed_before_it_ran_ends_at_once() -> None:

@@ -720,6 +720,15 @@ def test_the_servers_responses_are_adopted() -> None:
     assert room.told == [UtteranceTranscribed("u1", "hello", "Alice")]
 
 
+def test_speech_belongs_to_whoever_spoke_when_it_began() -> None:
+    room = Room(config=vad())
+    room.do(AppendAudio(FRAME, "Alice"))
+    room.hear(SpeechStarted("u1"))
+    room.do(AppendAudio(FRAME, "Bob"))
+    room.hear(SpeechStopped("u1"), Committed("u1"), InputTranscript("u1", "hello", True))
+    assert room.told[-1] == UtteranceTranscribed("u1", "hello", "Alice")
+
+
 def test_a_response_that_begins_while_another_is_open_ends_that_one() -> None:
     room = Room(config=vad())
     room.hear(
