@@ -18,6 +18,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from copy import deepcopy
 from typing import Any, Final, assert_never
 
 import discord
@@ -190,7 +191,8 @@ class Connection(discord.VoiceProtocol):
         self.playout.set_gain(gain, source)
 
     def stats(self) -> VoiceStats:
-        return VoiceStats(
+        """As they are now: what is counted later does not change them."""
+        live = VoiceStats(
             receiver=self._receiver.stats(),
             sender=self._sender.stats(),
             gateway=self._gateway.stats(),
@@ -203,6 +205,7 @@ class Connection(discord.VoiceProtocol):
             is_deaf=self._is_deaf,
             is_suppressed=self._is_suppressed,
         )
+        return deepcopy(live)
 
     # ------------------------------------------------------------------------ discord.VoiceProtocol
 
@@ -305,7 +308,9 @@ class Connection(discord.VoiceProtocol):
                 case ServerGone():
                     self._line.suspend()
                 case Vacated(fault):
-                    self._close(fault)
+                    # A deleted channel sends everybody out: what the cache still knows tells the two apart.
+                    is_gone = fault is VoiceFault.KICKED and admission_fault(self._room) is VoiceFault.CHANNEL_GONE
+                    self._close(VoiceFault.CHANNEL_GONE if is_gone else fault)
                 case _:
                     assert_never(command)
 

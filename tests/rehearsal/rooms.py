@@ -27,7 +27,7 @@ Samples = NDArray[np.int16]
 
 ANN_HZ, BOB_HZ, CEM_HZ, DEE_HZ = 400.0, 900.0, 1500.0, 2200.0
 REPLY_HZ = 300.0
-QUIET_S = 0.4
+QUIET_S = 0.3
 WINDOW_S = 0.06
 
 SCENE = Scene(title="rooms", people=[PersonOfScene(name="Nobody")], steps=[Step(waits_ms=0)])
@@ -45,7 +45,7 @@ def all_right(_: Sequence[HistoryItem]) -> SpokenReply:
     return SpokenReply("All right.", tone(500, REPLY_HZ))
 
 
-def voice(frequency_hz: float, duration_s: float = 0.8) -> Samples:
+def voice(frequency_hz: float, duration_s: float = 0.6) -> Samples:
     """A tone that swells four times a second, 24 kHz, with soft edges."""
     times = np.arange(round(duration_s * MODEL_RATE_HZ)) / MODEL_RATE_HZ
     swell = 0.6 - 0.4 * np.cos(2 * np.pi * 4 * times)
