@@ -52,9 +52,7 @@ MAY_NOT_ENTER = {
 
 
 @pytest.mark.parametrize("locale", MAY_NOT_ENTER)
-async def test_a_missing_permission_is_named_to_the_caller_in_their_language(
-    house: House, locale: str
-) -> None:
+async def test_a_missing_permission_is_named_to_the_caller_in_their_language(house: House, locale: str) -> None:
     async with await Room.open(house) as room:
         denied = {"id": str(room.bot_id), "type": 1, "allow": "0", "deny": str(CONNECT)}
         vault = await room.add_channel("Vault", overwrites=[denied])
@@ -140,7 +138,7 @@ async def test_moved_it_talks_on_with_who_agreed_there(house: House) -> None:
         await room.run(bob, "consent allow")
         await room.hears(bob, after=began)
         await room.ask(bob, BOB_HZ)
-        assert room.status.heard == ("Bob",)
+        assert list(room.status.heard) == ["Bob"]
 
 
 # ---------------------------------------------------------------------------- the line
