@@ -1,0 +1,190 @@
+"""The socket of the local model: one `Session` a connection, and the three parts that make it a model: ears, mind, speech.
+
+A shell. It listens on 127.0.0.1 only, reads with a size limit, and streams a reply sentence by sentence in pieces of 100 ms, a few times
+faster than real time. Whatever a part cannot do becomes a failed response, never the end of the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from bot.audio.frame import pcm_bytes
+from bot.errors import KithError
+from bot.local.protocol import Act, Answer, Hear, Item, Send, Session, Stop
+from bot.local.speech import Speech, sentences
+
+MESSAGE_LIMIT_BYTES: Final = 24 * 1024 * 1024
+"""A little above the 15 MB of sound, in base64, that one append may hold."""
+
+PIECE_MS: Final = 100
+SPEED: Final = 4.0
+UNDERSTAND_S: Final = 20.0
+ANSWER_S: Final = 20.0
+SENTENCE_S: Final = 20.0
+MODEL: Final = "kith-local"
+
+_log = logging.getLogger(__name__)
+
+
+class Ears(Protocol):
+    """Speech to words."""
+
+    async def understand(self, pcm: bytes, instructions: str, items: Iterable[Item]) -> str:
+        """The words of one utterance (s16le mono, 24 kHz); empty: nothing that makes sense. Raises KithError."""
+
+
+class Mind(Protocol):
+    """Words to words."""
+
+    async def answer(self, instructions: str, items: Iterable[Item]) -> str:
+        """What to say next, from what has been said. Raises KithError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    ears: Ears
+    mind: Mind
+    speech: Speech
+
+
+class Line:
+    """One connection."""
+
+    def __init__(self, socket: ServerConnection, session: Session, parts: Parts, tasks: asyncio.TaskGroup) -> None:
+        self._socket = socket
+        self._session = session
+        self._parts = parts
+        self._tasks = tasks
+        self._hearing: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        try:
+            await self._perform(self._session.begin())
+            async for message in self._socket:
+                await self._perform(self._session.receive(_parsed(message)))
+        except ConnectionClosed:
+            pass  # the client hung up; nothing is owed to it any more
+        finally:
+            for task in (self._hearing, self._answering):
+                if task is not None:
+                    task.cancel()
+
+    async def _perform(self, acts: list[Act]) -> None:
+        for act in acts:
+            match act:
+                case Send(kind, fields):
+                    await self._socket.send(json.dumps({"type": kind, **fields}))
+                case Hear(item):
+                    # In order: one utterance after the other, so that an answer knows all of them.
+                    self._hearing = self._tasks.create_task(self._hear(item, self._hearing))
+                case Answer(response_id):
+                    self._answering = self._tasks.create_task(self._answer(response_id, self._hearing))
+                case Stop():
+                    if self._answering is not None:
+                        self._answering.cancel()
+                        self._answering = None
+
+    async def _hear(self, item: Item, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            async with asyncio.timeout(UNDERSTAND_S):
+                text = await self._parts.ears.understand(item.pcm, self._session.told.instructions, self._session.items)
+        except (KithError, TimeoutError) as error:
+            _log.warning("an utterance was not recognised: %s", type(error).__name__)
+            text = ""
+        await self._try(self._session.understood(item, text))
+
+    async def _answer(self, response_id: str, hearing: asyncio.Task[None] | None) -> None:
+        if hearing is not None:
+            await asyncio.wait([hearing])
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                text = await self._parts.mind.answer(self._session.told.instructions, list(self._session.items))
+            pace = _Pace()
+            for sentence in sentences(text):
+                await self._say(response_id, sentence, pace)
+        except (KithError, TimeoutError) as error:
+            _log.warning("a response failed: %s", type(error).__name__)
+            await self._try(self._session.finished(response_id, has_failed=True))
+        else:
+            await self._try(self._session.finished(response_id))
+
+    async def _say(self, response_id: str, sentence: str, pace: _Pace) -> None:
+        """One sentence, its words in step with its sound."""
+        async with asyncio.timeout(SENTENCE_S):
+            pcm = await self._parts.speech.speak(sentence, self._session.told.voice)
+        text = sentence + " "
+        size = pcm_bytes(PIECE_MS)
+        count = max(1, -(-len(pcm) // size))
+        said = 0
+        for index in range(count):
+            upto = len(text) * (index + 1) // count
+            piece = pcm[index * size : (index + 1) * size]
+            await self._try(self._session.spoke(response_id, text[said:upto], piece))
+            said = upto
+            await pace.wait()
+
+    async def _try(self, acts: list[Act]) -> None:
+        with suppress(ConnectionClosed):  # `run` notices it too and ends the line
+            await self._perform(acts)
+
+
+class _Pace:
+    """Pieces leave `SPEED` times faster than they sound, from absolute deadlines."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic()
+
+    async def wait(self) -> None:
+        self._due += PIECE_MS / 1000 / SPEED
+        await asyncio.sleep(max(0.0, self._due - time.monotonic()))
+
+
+def _parsed(message: str | bytes) -> object:
+    try:
+        return json.loads(message)
+    except (ValueError, RecursionError):
+        return None  # the session refuses what is no event
+
+
+@asynccontextmanager
+async def serve_local(parts: Parts, port: int = 0) -> AsyncIterator[str]:
+    """Listens while the context is open; gives the address."""
+    count = 0
+
+    async def converse(socket: ServerConnection) -> None:
+        nonlocal count
+        count += 1
+        assert socket.request is not None
+        model = parse_qs(urlsplit(socket.request.path).query).get("model", [MODEL])[0][:80]
+        async with asyncio.TaskGroup() as tasks:
+            await Line(socket, Session(f"sess_{count:06d}", model), parts, tasks).run()
+
+    server: Server = await serve(
+        converse,
+        "127.0.0.1",
+        port,
+        compression=None,
+        max_size=MESSAGE_LIMIT_BYTES,
+        ping_interval=20,
+        ping_timeout=20,
+        close_timeout=1.0,
+    )
+    try:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/realtime"
+    finally:
+        server.close()
+        await server.wait_closed()
