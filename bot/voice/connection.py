@@ -44,6 +44,7 @@ from bot.voice.receiver import Receiver
 from bot.voice.seat import Ask, Begin, Moved, Seat, SeatCommand, ServerGone, Vacated
 from bot.voice.sender import Sender
 from bot.voice.stats import VoiceStats
+from bot.voice.surroundings import Surroundings
 from bot.voice.talker import Talker
 
 BUSY_TICK_S: Final = FRAME_MS / 1000
@@ -51,7 +52,9 @@ IDLE_TICK_S: Final = 0.1
 BUSY_S: Final = 2.5
 """How long after the last datagram gaps, holds and ends of speech may still expire."""
 
-PRESENCE_S: Final = 1.0
+PRESENCE_S: Final = 0.25
+"""How often it is asked who is here: a stranger in the group is in doubt for twice as long."""
+
 IDENTIFY_S: Final = 10.0
 """How long after hearing again unknown sound is identified by its key: op 5 is said once, perhaps while we were deaf."""
 
@@ -84,9 +87,8 @@ class Connection(discord.VoiceProtocol):
     ) -> None:
         super().__init__(client, channel)
         assert isinstance(channel, (discord.VoiceChannel, discord.StageChannel))
-        self._room: discord.VoiceChannel | discord.StageChannel = channel
-        self._guild = channel.guild
-        self._seat = Seat(self._guild.id, self._guild.me.id, channel.id)
+        self._around = Surroundings(client, channel)
+        self._seat = Seat(channel.guild.id, channel.guild.me.id, channel.id)
         self._gateway = Gateway(random.random)
         self._receiver = Receiver(self._gateway.decrypt, rate_hz)
         self._pacer = pacer
@@ -147,7 +149,7 @@ class Connection(discord.VoiceProtocol):
     @property
     def present(self) -> frozenset[int]:
         """User ids of everybody else in the channel, as the voice server and the main gateway tell."""
-        return self._gateway.present | (frozenset(self._room.voice_states) - {self._guild.me.id})
+        return self._gateway.present | self._around.people
 
     def listen(self, sink: Callable[[VoiceEvent], None]) -> None:
         """Where events go; called on the loop, must not block. What happened before is told at once, except sound."""
@@ -216,9 +218,10 @@ class Connection(discord.VoiceProtocol):
 
         `self_deaf` is not ours to choose: consent decides it. Raises `VoiceError`, after which nothing is left behind.
         """
-        if (fault := admission_fault(self._room)) is not None:
+        room = self._around.room
+        if (fault := admission_fault(room)) is not None:
             self.cleanup()
-            raise refusal(self._room, fault)
+            raise refusal(room, fault)
         self._is_mute = self_mute
         self._is_deaf = self._wants_deafness()
         self._runner = asyncio.create_task(self._run(), name="voice connection")
@@ -233,7 +236,8 @@ class Connection(discord.VoiceProtocol):
             raise
         if self._fault is not None:
             await self.disconnect(force=True)
-            raise refusal(self._room, admission_fault(self._room) or self._fault)
+            room = self._around.room
+            raise refusal(room, admission_fault(room) or self._fault)
 
     async def disconnect(self, *, force: bool = False) -> None:
         """Leave. Afterwards no task and no socket is left; doing it again does nothing."""
@@ -302,22 +306,22 @@ class Connection(discord.VoiceProtocol):
                     self._ask(command)
                 case Begin(server):
                     if self._tasks is not None and not self._over.is_set():
-                        self._line.begin(server, self._room.voice_states)
+                        self._line.begin(server, self._around.meet())
                 case Moved(channel_id):
                     self._move_to(channel_id)
                 case ServerGone():
                     self._line.suspend()
                 case Vacated(fault):
                     # A deleted channel sends everybody out: what the cache still knows tells the two apart.
-                    is_gone = fault is VoiceFault.KICKED and admission_fault(self._room) is VoiceFault.CHANNEL_GONE
+                    is_gone = (
+                        fault is VoiceFault.KICKED and admission_fault(self._around.room) is VoiceFault.CHANNEL_GONE
+                    )
                     self._close(VoiceFault.CHANNEL_GONE if is_gone else fault)
                 case _:
                     assert_never(command)
 
     def _move_to(self, channel_id: int) -> None:
-        channel = self._guild.get_channel(channel_id)
-        if isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
-            self._room = self.channel = channel
+        self.channel = self._around.move_to(channel_id)
         self._update_deafness()
 
     def _ask(self, ask: Ask) -> bool:
@@ -386,11 +390,17 @@ class Connection(discord.VoiceProtocol):
             self._line.tick(now, is_gateway_awake=not self._seat.is_awaiting_endpoint)
             if now >= self._presence_at:
                 self._presence_at = now + PRESENCE_S
-                self._update_deafness()
-                if now < self._identify_until:
-                    self._line.identify_by_key(self._allowed & self.present)
+                self._look_around(now)
             is_busy = now - self._line.heard_at < BUSY_S
             await asyncio.sleep(BUSY_TICK_S if is_busy else IDLE_TICK_S)
+
+    def _look_around(self, now: float) -> None:
+        self._line.notice(self._around.main_session)
+        if self._seat.is_seated:
+            self._line.meet(*self._around.changes())
+        self._update_deafness()
+        if now < self._identify_until:
+            self._line.identify_by_key(self._allowed & self.present)
 
     async def _ask_forever(self) -> None:
         while True:
@@ -400,7 +410,9 @@ class Connection(discord.VoiceProtocol):
         channel = None if ask.channel_id is None else discord.Object(ask.channel_id)
         try:
             async with asyncio.timeout(ASK_S):
-                await self._guild.change_voice_state(channel=channel, self_mute=self._is_mute, self_deaf=self._is_deaf)
+                await self._around.guild.change_voice_state(
+                    channel=channel, self_mute=self._is_mute, self_deaf=self._is_deaf
+                )
         except (TimeoutError, OSError, discord.DiscordException) as error:
             # The main gateway is away. Whatever was asked is asked again by the seat when no answer comes.
             _log.warning("voice: a voice state could not be sent (%s)", type(error).__name__)
@@ -408,10 +420,10 @@ class Connection(discord.VoiceProtocol):
     async def _ask_to_speak(self) -> None:
         """On a stage we begin in the audience, where nobody hears us."""
         try:
-            if can_unsuppress(self._room):
-                await self._guild.me.edit(suppress=False)
+            if can_unsuppress(self._around.room):
+                await self._around.guild.me.edit(suppress=False)
             else:
-                await self._guild.me.request_to_speak()
+                await self._around.guild.me.request_to_speak()
         except discord.DiscordException as error:
             _log.warning("voice: suppressed on the stage, and may not ask to speak (%s)", type(error).__name__)
 

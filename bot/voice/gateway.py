@@ -55,6 +55,12 @@ NORMAL_CLOSE: Final = 1000
 OUR_CLOSE: Final = 4000
 """Anything but 1000, after which the server would not let us resume."""
 
+MAIN_BACK_S: Final = 5.0
+"""How long the main gateway has, once it is back, to tell where we are."""
+
+MAIN_AWAY_S: Final = 120.0
+"""How long it is waited for where it has to tell."""
+
 
 class State(StrEnum):
     IDLE = "idle"
@@ -114,6 +120,8 @@ class Gateway:
         self._due_at: float | None = None
         self._plan: Plan | None = None
         self._code: int | None = None
+        self._main_session: str | None = None
+        self._waiting_since = 0.0
         self._server: VoiceServer | None = None
         self._dave: DaveGroup | None = None
         self._present: set[int] = set()
@@ -221,6 +229,16 @@ class Gateway:
     def member_gone(self, user_id: int, now: float) -> list[GatewayCommand]:
         """A voice state says that this user left our channel."""
         return self._finish(self._depart(user_id), now)
+
+    def main_session(self, session_id: str | None, now: float) -> None:
+        """Our session on the main gateway, said now and then; None: it is away, and cannot tell where we are."""
+        if session_id is None:
+            if self._state is State.WAITING and now - self._waiting_since < MAIN_AWAY_S:
+                self._due_at = max(self._due_at or now, now + MAIN_BACK_S)
+            return
+        if self._main_session not in (None, session_id):
+            self._reconnection.session_replaced(now)
+        self._main_session = session_id
 
     def end(self, fault: VoiceFault, now: float) -> list[GatewayCommand]:
         """It is over: we were asked to leave (CLOSED), or the main gateway says that we are in no channel (KICKED)."""
@@ -452,7 +470,8 @@ class Gateway:
                 return [Rejoin()]
             case State.WAITING:
                 assert self._plan is not None
-                return self.end(self._plan.fault, now)
+                plan = self._reconnection.after_wait(self._plan, self._waiting_since)
+                return self.end(plan.fault, now) if plan.next is Next.END else self._follow(plan, now)
             case State.REJOINING:
                 return self._follow(self._reconnection.after_fault(now, VoiceFault.NO_ANSWER), now)
             case State.DISCOVERING if self._discovery_tries < DISCOVERY_TRIES:
@@ -503,6 +522,7 @@ class Gateway:
                 return [ResetMedia(), Raise(VoiceClosed(plan.fault, self._code))]
             case Next.WAIT:
                 self._enter(State.WAITING, now)
+                self._waiting_since = now
             case _:
                 self._enter(State.PAUSING, now)
         self._due_at = now + plan.delay_s

@@ -124,6 +124,18 @@ class VoiceLine:
             self.perform(self._gateway.tick(now))
         self._tell_all(self._receiver.tick(now))
 
+    def notice(self, main_session: str | None) -> None:
+        """Which session we have on the main gateway; None: it is away."""
+        self._gateway.main_session(main_session, time.monotonic())
+
+    def meet(self, arrived: Iterable[int], gone: Iterable[int]) -> None:
+        """What voice states say of others in our channel."""
+        now = time.monotonic()
+        for user_id in arrived:
+            self.perform(self._gateway.member_here(user_id, now))
+        for user_id in gone:
+            self.perform(self._gateway.member_gone(user_id, now))
+
     def identify_by_key(self, user_ids: Iterable[int]) -> None:
         """Find out whose the unknown sound is, among these members only: the map may have been missed while we were deaf."""
         self._tell_all(self._receiver.try_members(user_ids, time.monotonic()))

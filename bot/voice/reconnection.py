@@ -22,6 +22,9 @@ BACKOFF_S: Final = (0.2, 1.0, 2.0, 4.0, 8.0)
 WAIT_S: Final = 10.0
 """How long the main gateway may take to say where we were moved to."""
 
+SESSION_REPLACED_S: Final = 60.0
+"""The voice server hangs up with 4014 also when our session on the main gateway is gone; so long after that it is no kick."""
+
 
 class Next(StrEnum):
     RESUME = "resume"
@@ -48,6 +51,7 @@ class Reconnection:
         self._rejoins = 0
         self._own_fault_at: float | None = None
         self._established_at: float | None = None
+        self._session_replaced_at: float | None = None
 
     def established(self, now: float) -> None:
         """Hello, handshake and key are done, or a resume succeeded."""
@@ -76,6 +80,17 @@ class Reconnection:
                 return self._rejoin(fault)
             case _:
                 return self._rejoin(fault)
+
+    def session_replaced(self, now: float) -> None:
+        """The main gateway knows us by another session: the voice of the old one ends."""
+        self._session_replaced_at = now
+
+    def after_wait(self, plan: Plan, since: float) -> Plan:
+        """Nobody told what became of us since `since`. A session that was replaced is a reason to come back, once."""
+        replaced_at, self._session_replaced_at = self._session_replaced_at, None
+        if plan.fault is not VoiceFault.KICKED or replaced_at is None or since - replaced_at > SESSION_REPLACED_S:
+            return Plan(Next.END, 0.0, plan.fault)
+        return self._rejoin(plan.fault)
 
     def after_fault(self, now: float, fault: VoiceFault = VoiceFault.FAILED) -> Plan:
         """We gave the connection up ourselves: nonsense arrived, or encryption is beyond mending."""

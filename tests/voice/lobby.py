@@ -34,6 +34,9 @@ class Lobby:
         self.server_first = False
         self.null_endpoints = 0
         self.repeats_server = False
+        self.open = True
+        self.session_id = "main session 1"
+        self._permissions = permissions
         self._channel_id: int | None = None
         self._answers: set[asyncio.Task[None]] = set()
         self.client = discord.Client(intents=discord.Intents(guilds=True, voice_states=True))
@@ -42,6 +45,12 @@ class Lobby:
         self._state._get_websocket = lambda *_: self
         self._state.http.edit_my_voice_state = self._edit
         self.guild = discord.Guild(data=_guild(permissions), state=self._state)
+        self._state._add_guild(self.guild)
+
+    def renew_session(self) -> None:
+        """The main gateway knows us by another session: discord.py makes the guild anew, with who is there by now."""
+        self.session_id += "'"
+        self.guild = discord.Guild(data=_guild(self._permissions), state=self._state)
         self._state._add_guild(self.guild)
 
     async def close(self) -> None:

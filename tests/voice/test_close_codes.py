@@ -8,9 +8,9 @@ from gateway_client import Client, established
 from bot.errors import VoiceFault
 from bot.voice.close_codes import REACTIONS, Reaction, fault_of, reaction_to
 from bot.voice.events import VoiceClosed, VoiceInterrupted
-from bot.voice.gateway import State
+from bot.voice.gateway import MAIN_AWAY_S, MAIN_BACK_S, State
 from bot.voice.gateway_events import Connect, Raise, Rejoin
-from bot.voice.reconnection import OWN_FAULT_WINDOW_S, REJOINS, STABLE_S, WAIT_S
+from bot.voice.reconnection import OWN_FAULT_WINDOW_S, REJOINS, SESSION_REPLACED_S, STABLE_S, WAIT_S
 
 pytestmark = pytest.mark.core
 
@@ -145,6 +145,69 @@ def test_where_the_main_gateway_stays_silent_it_is_over(code: int, fault: VoiceF
     client.closed(code)
     assert client.later(WAIT_S - 0.5) == []
     assert Raise(VoiceClosed(fault, code)) in client.later(1.0)
+
+
+def disconnected(code: int = 4014) -> Client:
+    client = established()
+    client.gateway.main_session("one", client.now)
+    client.closed(code)
+    return client
+
+
+@pytest.mark.parametrize("is_replaced_before", [True, False])
+def test_a_disconnection_for_want_of_a_main_session_is_answered_with_one_rejoin(is_replaced_before: bool) -> None:
+    client = established()
+    client.gateway.main_session("one", client.now)
+    if is_replaced_before:
+        client.gateway.main_session("two", client.now)
+        client.stand(SESSION_REPLACED_S - 5)
+    client.closed(4014)
+    if not is_replaced_before:
+        client.later(3.0)
+        client.gateway.main_session(None, client.now)
+        client.gateway.main_session("two", client.now)
+    client.later(WAIT_S)
+    assert client.later(1.0) == [Rejoin()]
+    client.begin()
+    client.establish()
+    client.closed(4014)
+    assert Raise(VoiceClosed(VoiceFault.KICKED, 4014)) in client.later(WAIT_S)
+
+
+def test_a_main_session_that_was_replaced_long_ago_explains_no_disconnection() -> None:
+    client = established()
+    client.gateway.main_session("one", client.now)
+    client.gateway.main_session("two", client.now)
+    client.stand(SESSION_REPLACED_S + 5)
+    client.closed(4014)
+    assert Raise(VoiceClosed(VoiceFault.KICKED, 4014)) in client.later(WAIT_S)
+
+
+def test_a_main_session_that_was_replaced_does_not_bring_back_a_call_that_was_ended() -> None:
+    client = disconnected(4022)
+    client.gateway.main_session("two", client.now)
+    assert Raise(VoiceClosed(VoiceFault.CHANNEL_GONE, 4022)) in client.later(WAIT_S)
+
+
+def test_while_the_main_gateway_is_away_it_is_waited_for_within_bounds() -> None:
+    client = disconnected()
+    waited = 0
+    while client.gateway.state is State.WAITING:
+        client.gateway.main_session(None, client.now)
+        client.later(1.0)
+        waited += 1
+    assert MAIN_AWAY_S <= waited <= MAIN_AWAY_S + MAIN_BACK_S + 1
+
+
+def test_a_main_gateway_that_is_back_has_time_to_tell_where_we_are() -> None:
+    client = disconnected()
+    for _ in range(20):
+        client.gateway.main_session(None, client.now)
+        assert client.later(1.0) == []
+    client.gateway.main_session("one", client.now)
+    assert client.later(MAIN_BACK_S - 1.5) == []
+    client.move(channel_id=4711)
+    assert client.establish()
 
 
 @pytest.mark.parametrize(("code", "fault"), OVER)

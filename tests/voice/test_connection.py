@@ -17,7 +17,8 @@ from bot.errors import VoiceError, VoiceFault
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.voice_server import VoiceServer
 from bot.voice.connection import voice_protocol
-from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceReady
+from bot.voice.events import MemberArrived, MemberLeft, UnexpectedParticipant, VoiceClosed, VoiceReady
+from bot.voice.opcodes import VoiceOp
 from bot.voice.pacer import Pacer
 from bot.voice.playout import PlayoutBegan, PlayoutEnded
 
@@ -257,6 +258,18 @@ async def test_who_is_there_is_known_before_and_after(voice: VoiceServer) -> Non
         await call.member(BOB)
         await call.until(lambda: call.of(MemberArrived))
         assert call.connection.present == {ALICE, BOB}
+
+
+async def test_a_voice_state_alone_makes_a_newcomer_welcome_in_the_encrypted_group(voice: VoiceServer) -> None:
+    async with Call(voice, room=HALL) as call:
+        await call.member(ALICE)
+        await call.until(lambda: call.connection.is_ready)
+        voice.sabotage(ME).drop[VoiceOp.CLIENTS_CONNECT] = 1
+        bob = await call.member(BOB)
+        await bob.until_ready(others={ME, ALICE, BOB})
+        await asyncio.sleep(0.6)
+        assert call.connection.stats().dave.recoveries == 0
+        assert not call.of(UnexpectedParticipant)
 
 
 # ---------------------------------------------------------------------------- speaking

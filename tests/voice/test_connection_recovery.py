@@ -153,6 +153,34 @@ async def test_a_close_that_nothing_follows_is_the_end(voice: VoiceServer, monke
         assert call.lobby.asked[-1][0] is None
 
 
+async def test_a_close_because_our_main_session_was_replaced_is_no_kick(
+    voice: VoiceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.voice.reconnection.WAIT_S", 0.5)
+    async with Call(voice) as call:
+        alice = await call.member()
+        await call.talk(alice)
+        call.lobby.renew_session()
+        call.lobby.enter(ALICE, ROOM)
+        await hang_up(voice, 4014)
+        await call.until(lambda: call.of(VoiceReady))
+        await call.talk(alice)
+        call.lobby.kick()
+        assert (await ended(call)).fault is VoiceFault.KICKED
+
+
+async def test_who_is_here_is_known_after_the_main_session_was_replaced(voice: VoiceServer) -> None:
+    async with Call(voice) as call:
+        call.lobby.enter(ALICE, ROOM)
+        await call.until(lambda: call.lobby.asked[-1] == (ROOM, False))
+        call.lobby.renew_session()
+        call.lobby.enter(BOB, ROOM)
+        await call.until(lambda: call.of(MemberLeft))
+        assert call.connection.present == {BOB}
+        assert call.of(MemberLeft) == [MemberLeft(ALICE)]
+        await call.until(lambda: call.lobby.asked[-1] == (ROOM, True))
+
+
 async def test_a_server_that_keeps_hanging_up_is_given_up(voice: VoiceServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.voice.reconnection.BACKOFF_S", (0.01,))
     monkeypatch.setattr("bot.voice.seat.LEAVE_PAUSE_S", 0.05)
