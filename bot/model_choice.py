@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 from bot.errors import SettingError
 from bot.realtime.dialect import ConnectOptions
@@ -29,19 +30,26 @@ def model_options(settings: Settings, local_url: str | None) -> ConnectOptions:
 async def open_local_model(settings: Settings) -> AsyncIterator[str | None]:
     """The address of the local model while it is wanted: one that runs already, or one that is started and stopped here.
 
-    `None` with another provider. Raises `SettingError` without the extra `local`.
+    `None` with another provider. Raises `SettingError` without the extra `local`, `ModelError` when it does not come up.
     """
     if settings.provider != "local":
         yield None
     elif settings.kith_local_url:
         yield settings.kith_local_url
     else:
-        try:
-            from bot.local.launch import LocalModel
-        except ImportError as error:
-            raise SettingError(
-                f"the local model needs the extra `local` ({error.name} is missing): "
-                "pip install 'kith[local]', or set STEPFUN_API_KEY"
-            ) from None
+        check_local_extra(settings)
+        from bot.local.launch import LocalModel
+
         async with LocalModel() as model:
             yield model.url
+
+
+def check_local_extra(settings: Settings) -> None:
+    """What the local model is made of, as far as no service replaces it. Raises `SettingError`."""
+    parts = {"pocketsphinx": settings.kith_transcription_url, "espeakng_loader": settings.kith_speech_url}
+    missing = [name for name, service in parts.items() if service is None and find_spec(name) is None]
+    if missing:
+        raise SettingError(
+            f"the local model needs the extra `local` ({', '.join(missing)} is missing): "
+            "pip install 'kith[local]', or set STEPFUN_API_KEY"
+        )

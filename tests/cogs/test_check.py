@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from bot.__main__ import app
 from bot.check import Finding, check, check_database, check_opus, check_personas, check_token_shape
+from bot.errors import SettingError
+from bot.model_choice import check_local_extra
 from bot.rehearsal.member_voice import MemberVoice
 from bot.settings import load_settings
 from bot.voice_check import check_voice
@@ -126,6 +128,14 @@ def test_the_command_prints_marks_and_fails_when_anything_is_wrong(
     assert "✗ token  DISCORD_TOKEN is not set." in result.output
     assert "✓ personas" in result.output
     assert "some-key-of-mine" not in result.output
+
+
+def test_the_local_model_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.model_choice.find_spec", lambda _: None)
+    with pytest.raises(SettingError, match=r"pocketsphinx, espeakng_loader is missing.*kith\[local\]"):
+        check_local_extra(load_settings(_env_file=None))
+    service = "http://127.0.0.1:9/v1/audio"
+    check_local_extra(load_settings(_env_file=None, kith_transcription_url=service, kith_speech_url=service))
 
 
 # ---------------------------------------------------------------------------- a live channel
