@@ -44,6 +44,9 @@ class Agenda:
         self._note: str | None = None
         self._texts: deque[tuple[str, str]] = deque(maxlen=TEXTS_WAITING)
         self._told_names: tuple[str, ...] = ()
+        self._has_told_texts = False
+        self.is_wish_asked = False
+        """The last request was for more than an answer to what was said aloud: a greeting, a goodbye, an answer to typed text."""
 
     @property
     def is_waiting(self) -> bool:
@@ -95,13 +98,15 @@ class Agenda:
         while self._texts:
             speaker, text = self._texts.popleft()
             out.append(AddText(text, speaker))
-            self.owes_answer = True
+            self.owes_answer = self._has_told_texts = True
         return out
 
     def ask(self) -> list[ModelCommand]:
         """One request for everything that is owed; nothing when nothing is."""
         if not self.owes_answer and self._note is None:
             return []
+        self.is_wish_asked = self._note is not None or self._has_told_texts
+        self._has_told_texts = False
         out: list[ModelCommand] = [AddText(self._note)] if self._note is not None else []
         self.owes_answer, self._note = False, None
         return [*out, Respond()]

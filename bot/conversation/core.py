@@ -156,6 +156,8 @@ class Conversation:
         out = self._dispatch(event, now)
         if had_model and not self.wants_model:
             out += self._close_model(now)
+            if self._agenda.parting is not None and not self._is_over:
+                out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
         out += self._settle(now)
         for command in out:
             if isinstance(command, Caption):
@@ -374,7 +376,7 @@ class Conversation:
         if parting is not None and parting.has_spoken and self._mouth.state is State.IDLE:
             return out + self._leave(parting.reason)
         out += map(ToModel, self._agenda.tell(self._names(), is_pause=parting is None and self._talk.is_pause()))
-        return out + self._talk.ask(is_parting=parting is not None)
+        return out + self._talk.ask(now, is_parting=parting is not None)
 
     def _names(self) -> tuple[str, ...]:
         """Whom the model may know of."""

@@ -53,6 +53,7 @@ class Talk:
         self._agenda = agenda
         self._thinking_since: float | None = None
         self._unanswered_at = float("-inf")  # a reply failed before it had a sound
+        self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
         self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
 
     # ------------------------------------------------------------------------ speech
@@ -121,7 +122,7 @@ class Talk:
         if is_stop(text) and (utterance.is_over_reply or self.mouth.state in (State.SPEAKING, State.DUCKED)):
             self.decisions.append(Decision(False, Reason.STOP, utterance.user_id, now))
             self._agenda.owes_answer = False
-            return out + self.mouth.signal(Signal.CUT)
+            return out if self._wish_asked_at > utterance.ended_at else out + self.mouth.signal(Signal.CUT)
         is_unanswered = (
             utterance.is_over_reply and not utterance.did_interrupt and not is_interruption(utterance.speech_ms)
         )
@@ -218,11 +219,14 @@ class Talk:
         self.ear.stop_listening()
         return self.mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S
 
-    def ask(self, *, is_parting: bool) -> list[Command]:
+    def ask(self, now: float, *, is_parting: bool) -> list[Command]:
         """A reply is asked for when one is owed and nobody has more to say."""
         if not self.is_pause(is_parting=is_parting):
             return []
         asked = self._agenda.ask()
+        if asked:
+            # Nobody can have meant this reply with a "stop" whose words come late.
+            self._wish_asked_at = now if self._agenda.is_wish_asked else float("-inf")
         return [*map(ToModel, asked), *(self.mouth.signal(Signal.ASKED) if asked else [])]
 
     def is_pause(self, *, is_parting: bool = False) -> bool:

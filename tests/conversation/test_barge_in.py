@@ -6,7 +6,7 @@ import pytest
 from room_script import ALICE, BOB, Room
 
 from bot.conversation.barge_in import is_backchannel, is_stop
-from bot.conversation.events import CaptionKind, Play, SetGain, StopPlayout, ToModel
+from bot.conversation.events import CaptionKind, PersonaChosen, Play, SetGain, StopPlayout, ToModel
 from bot.realtime.events import (
     AppendAudio,
     CommitUtterance,
@@ -126,6 +126,38 @@ def test_stop_that_interrupted_by_its_length_is_not_answered_either(room: Room) 
     room.feed(UtteranceTranscribed("i", "Stop!", "Bob"))
     assert len(room.told(Interrupt)) == 2
     assert room.conversation.state == "idle"
+
+
+def test_a_stop_whose_words_come_late_leaves_the_next_personas_first_words_alone(room: Room) -> None:
+    room.speak(BOB, ms=500)
+    room.stop_playing("r1", 2_400, 5_000)
+    room.feed(PersonaChosen("quizhost", "Quill", "Be Quill.", "voice", "Ask a riddle."))
+    room.pause(BOB)
+    room.wait(600)
+    room.reply("r2", "I am Quill.", 1_000)
+    room.begin_playing("r2")
+    room.log.clear()
+    room.feed(UtteranceTranscribed("i", "Stop!", "Bob"))
+    assert not room.is_stopped()
+    room.speak(BOB, ms=240)
+    room.pause(BOB)
+    room.wait(600)
+    room.feed(UtteranceTranscribed("i", "Stop!", "Bob"))
+    assert room.is_stopped(), "a stop that is meant for it stops it"
+
+
+def test_a_stop_whose_words_come_late_leaves_the_answer_to_typed_text_alone(room: Room) -> None:
+    room.speak(BOB, ms=500)
+    room.stop_playing("r1", 2_400, 5_000)
+    room.pause(BOB)
+    room.wait(600)
+    room.reply("r2", "All right.", 500)
+    room.play_out("r2", 500)
+    room.write(ALICE, "how old are you")
+    room.log.clear()
+    room.feed(UtteranceTranscribed("i", "Stop!", "Bob"))
+    assert not room.told(Interrupt)
+    assert room.conversation.state == "thinking"
 
 
 def test_stop_also_takes_back_the_answer_that_was_still_owed(room: Room) -> None:

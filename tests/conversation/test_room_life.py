@@ -451,6 +451,14 @@ def test_a_goodbye_that_does_not_come_is_not_waited_for(room: Room) -> None:
     assert room.all(Leave) == [Leave("asked")]
 
 
+def test_a_goodbye_is_not_waited_for_when_nobody_is_left_to_hear_it(room: Room) -> None:
+    room.feed(Goodbye("asked"))
+    for user_id in (ALICE, BOB):
+        assert not room.all(Leave)
+        room.feed(MemberGone(user_id))
+    assert room.all(Leave) == [Leave("asked")]
+
+
 def test_an_endless_goodbye_is_cut(room: Room) -> None:
     room.feed(Goodbye("asked"))
     room.reply("r1", "Bye " * 50, 60_000)
