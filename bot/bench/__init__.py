@@ -19,8 +19,9 @@ from typing import Final
 
 from rich.console import Console
 
+from bot.audio.opus import EncoderProfile
 from bot.bench.figures import Figure, table_of
-from bot.bench.measure import cores, kept_awake, pin
+from bot.bench.measure import cores, kept_awake, pin, prefer
 
 RESULTS: Final = Path("data/bench.json")
 LIMIT_S: Final = 150.0
@@ -67,11 +68,11 @@ def _apart(name: str, core: int | None) -> list[Figure]:
     theirs.close()
     try:
         found: list[Figure] = ours.recv() if ours.poll(LIMIT_S) else []
+        process.join(5)
     except EOFError:  # it died; its traceback is on the error stream
         found = []
-    process.join(5)
-    if process.is_alive():
-        process.kill()
+    finally:
+        process.kill()  # it does not get the terminal's Ctrl+C
         process.join()
     return found
 
@@ -79,6 +80,7 @@ def _apart(name: str, core: int | None) -> list[Figure]:
 def _measure(name: str, core: int | None, answer: Pipe) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
     pin(core)
+    prefer()
     answer.send(_SUBJECTS[name]())
 
 
@@ -100,8 +102,22 @@ def _loss() -> list[Figure]:
     return loss()
 
 
+def _duplex_speech() -> list[Figure]:
+    from bot.bench.duplex import duplex
+
+    return duplex(EncoderProfile.SPEECH, 30)
+
+
+def _duplex_eco() -> list[Figure]:
+    from bot.bench.duplex import duplex
+
+    return duplex(EncoderProfile.ECO, 45)
+
+
 _SUBJECTS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "inbound": _inbound,
     "outbound": _outbound,
     "loss": _loss,
+    "duplex-speech": _duplex_speech,
+    "duplex-eco": _duplex_eco,
 }

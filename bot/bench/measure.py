@@ -4,7 +4,8 @@
 2. A pass counts only if a calibration loop ran at full speed before and after it.
 3. The median of the passes is told.
 4. Whatever is paced by a clock runs pinned to a core of its own, beside a process that only keeps that core from slowing down when it is
-   idle (SCHED_IDLE: it takes no time from anybody), and CPU time is the process's own.
+   idle (SCHED_IDLE: it takes no time from anybody), and CPU time is the process's own. Where the system allows it both sides of a
+   call run before other programs; what those took nevertheless is known (`kept_waiting_s`) and told.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 CALIBRATION_STEPS: Final = 200_000
 SLOW: Final = 1.12
 """A calibration loop that takes so much longer than the fastest one seen tells of another guest, or of a slower clock."""
 
+NICENESS: Final = -20
 MOST_ROUNDS: Final = 3
 """So many times the wanted number of rounds are tried; after that the passes nearest to full speed count."""
 
@@ -68,6 +70,27 @@ def pin(core: int | None) -> None:
     """Stay on this core; None: wherever."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
+
+
+def prefer() -> None:
+    """Before other programs of this machine, where the system lets us: a figure is not about them.
+
+    Linux weighs niceness within a login session only (autogroups), hence a session of our own. A realtime policy would be stopped for
+    50 ms of every second on a busy core.
+    """
+    with suppress(OSError):
+        os.setsid()
+    with suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as autogroup:
+        autogroup.write(str(NICENESS))
+
+
+def kept_waiting_s() -> float:
+    """How long this process could have run and another one did, since it began; 0 where the system does not say."""
+    try:
+        with open("/proc/self/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def cpu_s() -> float:
