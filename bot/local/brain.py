@@ -1,0 +1,285 @@
+"""The small mind that needs no network: finds what was meant in the script, and says it in the persona's manner, to whoever spoke.
+
+    (instructions, items) ─▶ who am I · who speaks · what was said ─▶ topic ─▶ act or line ─▶ reply
+
+It knows a few hundred sentences and nothing else; what it does not know it says so. Everything that looks random comes from
+a seed and what has been said, so that the same talk gives the same replies.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from bot.local.acts import Acts, Answered
+from bot.local.phrases import normal, windows
+from bot.local.protocol import Item
+from bot.local.script import Topic, script
+
+LEAST_WORDS_INSIDE: Final = 3
+"""A topic's sentence of so many words is recognised inside a longer one."""
+
+_MARK: Final = re.compile(r"^\s*\[(?P<name>[^\]]{1,64})\]\s*(?:speaks|says|types)?\s*:?\s*(?P<text>.*)$", re.DOTALL)
+_QUOTED: Final = re.compile(r"[\"“”「]([^\"“”」]{1,64})[\"“”」]")
+_HAN: Final = re.compile(r"[\u3400-\u9fff]")
+_TONES: Final = {
+    "bright": ("quiz", "host", "show", "bell", "bright", "energetic", "game", "cheer"),
+    "gentle": ("bedtime", "gentle", "soft", "quiet", "calm", "sleep", "slow", "warm voice"),
+    "witty": ("witty", "dry", "tease", "banter", "opinion", "quick", "humour", "humor", "joke"),
+}
+_SPLIT: Final = re.compile(r"[.!?。！？]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """What the brain reads of itself from the instructions."""
+
+    name: str = "Kith"
+    language: str = "en"
+    tone: str = "plain"
+    catchphrases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, instructions: str) -> Self:
+        def line(label: str) -> str:
+            found = re.search(rf"^{label}:\s*(.+)$", instructions, re.MULTILINE | re.IGNORECASE)
+            return found[1].strip() if found else ""
+
+        manner = line("Manner").lower() or instructions[:1500].lower()
+        scores = {tone: sum(manner.count(word) for word in words) for tone, words in _TONES.items()}
+        best = max(scores, key=lambda tone: scores[tone])
+        phrases = tuple(part.strip() for part in line("Catchphrases").split("|") if part.strip())
+        return cls(line("Name") or "Kith", line("Language") or "en", best if scores[best] else "plain", phrases)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The last thing that asks for a reply. `order` is what the host wants said, if it is the host who asks."""
+
+    speaker: str
+    text: str
+    order: str = ""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the brain keeps of one talk; it forgets all of it with the session."""
+
+    is_brief: bool = False
+    is_talkative: bool = False
+    turns: int = 0
+    catchphrase_at: int = -10
+    last: str = ""
+    called: dict[str, str] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+    acts: Acts = field(default_factory=Acts)
+
+
+class Brain:
+    """The mind of one session. `now` gives the wall-clock time that people ask for."""
+
+    def __init__(self, seed: int = 0, now: type[datetime] = datetime) -> None:
+        self._random = random.Random(seed)
+        self._now = now
+        self._memory = Memory()
+
+    async def answer(self, instructions: str, items: Iterable[Item]) -> str:
+        """What to say next. Never raises for what people say."""
+        told = list(items)
+        return self.reply(Self.of(instructions), said(told), _people(told))
+
+    def reply(self, me: Self, heard: Said, people: list[str]) -> str:
+        """The reply to what was said, in the persona's manner and the speaker's language."""
+        memory = self._memory
+        memory.turns += 1
+        is_chinese = bool(_HAN.search(heard.text)) or (me.language == "zh" and not heard.text.isascii())
+        tone = "zh" if is_chinese or (heard.order and me.language == "zh") else me.tone
+        topic = self._topic(heard)
+        you = memory.called.get(heard.speaker, heard.speaker)
+        solved = memory.acts.solved(heard.text, heard.speaker) if not heard.order else None
+        if solved is not None and (topic is None or topic.does in {None, "number", "yes", "no"}):
+            text = solved.text(you, tone)
+        else:
+            text = self._say(topic or script().topic(_unknown(heard)), me, heard, tone, people)
+        text = self._seasoned(text, me, tone)
+        if topic is None or topic.does != "repeat":
+            memory.last = text
+        return text
+
+    def _topic(self, heard: Said) -> Topic | None:
+        if heard.order:
+            return script().topic(heard.order)
+        return find_topic(heard.text)
+
+    def _say(self, topic: Topic, me: Self, heard: Said, tone: str, people: list[str]) -> str:
+        memory = self._memory
+        if topic.does == "call_me":
+            memory.called[heard.speaker] = _name_in(heard.text) or heard.speaker
+        if topic.does in {"brief", "talkative"}:
+            memory.is_brief, memory.is_talkative = topic.does == "brief", topic.does == "talkative"
+        you = memory.called.get(heard.speaker, heard.speaker)
+        act = topic.does or ""
+        if act == "more" and memory.acts.last_act:
+            act = memory.acts.last_act
+            topic = next((one for one in script().topics if one.does == act), topic)
+        answered = memory.acts.perform(act, heard.text, heard.speaker, tone, self._random)
+        line = self._line(topic, tone) if answered.line is None else answered.line
+        facts = self._facts(me, you, people, tone) | answered.facts
+        text = _filled(line, facts)
+        return " ".join(part for part in (text, *self._shortened(answered)) if part)
+
+    def _shortened(self, answered: Answered) -> tuple[str, ...]:
+        """A manner that was asked for: a brief story is its beginning and its end."""
+        if self._memory.is_brief and len(answered.more) > 4:
+            return (*answered.more[:2], answered.more[-1])
+        return answered.more
+
+    def _line(self, topic: Topic, tone: str) -> str:
+        """The next line of the topic: none twice before all have been used."""
+        lines = topic.lines(tone)
+        key = f"{topic.name}/{tone}"
+        at = self._memory.used.get(key, self._random.randrange(len(lines)))
+        self._memory.used[key] = (at + 1) % len(lines)
+        return lines[at % len(lines)]
+
+    def _facts(self, me: Self, you: str, people: list[str], tone: str) -> dict[str, str]:
+        now = self._now.now()
+        others = [name for name in people if name] or [you]
+        zh = tone == "zh"
+        clock = f"{now.hour}点{now.minute:02}分" if zh else _clock(now)
+        date = f"{now.month}月{now.day}日" if zh else f"{now:%A}, the {_ordinal(now.day)} of {now:%B}"
+        listed = "、".join(others) if zh else _listed(others)
+        facts = {"me": me.name, "you": you, "time": clock, "date": date, "day": f"{now:%A}", "last": self._memory.last}
+        return facts | {"others": listed, "room": listed}
+
+    def _seasoned(self, text: str, me: Self, tone: str) -> str:
+        """A catchphrase now and then: at most one in six replies, never twice running."""
+        memory = self._memory
+        fitting = [phrase for phrase in me.catchphrases if bool(_HAN.search(phrase)) == (tone == "zh")]
+        if not fitting or memory.is_brief or memory.turns - memory.catchphrase_at < 6 or memory.turns < 3:
+            return text
+        memory.catchphrase_at = memory.turns
+        phrase = fitting[self._random.randrange(len(fitting))]
+        end = "" if phrase[-1] in ".!?。！？" else ("。" if tone == "zh" else ".")
+        return f"{phrase[0].upper()}{phrase[1:]}{end} {text}"
+
+
+# ---------------------------------------------------------------------------- understanding
+
+
+def find_topic(text: str) -> Topic | None:
+    """What is meant by a text: a sentence of the script, one inside it, or Chinese characters that stand in it."""
+    if _HAN.search(text):
+        hits = [(len(ask), topic) for topic in script().topics for ask in topic.zh_asks if ask in text]
+        return max(hits, key=lambda hit: hit[0])[1] if hits else None
+    said_as = normal(text)
+    whole = _known(said_as)
+    if whole is not None:
+        return whole
+    for sentence in reversed([normal(part) for part in _SPLIT.split(text) if part.strip()]):
+        words = sentence.split()[:40]
+        for window in windows(words, min(LEAST_WORDS_INSIDE, max(len(words), 1))):
+            found = _known(window)
+            if found is not None:
+                return found
+    return None
+
+
+def _known(sentence: str) -> Topic | None:
+    topic = script().sentences.get(sentence)
+    if topic is not None or not sentence:
+        return topic
+    for pattern, slotted in script().slots:
+        before, _, after = re.sub(r"slot\w+", "\0", pattern).partition("\0")
+        if sentence.startswith(before) and sentence.endswith(after) and len(sentence) > len(before) + len(after):
+            return slotted
+    return None
+
+
+def said(items: list[Item]) -> Said:
+    """The last utterance, typed text or order of the host, and whose it is."""
+    speaker = ""
+    heard = Said("", "")
+    for item in items:
+        if item.role == "assistant":
+            continue
+        if item.role == "system":
+            heard = _order(item.text, speaker) or heard
+            continue
+        mark = _MARK.match(item.text)
+        if mark is None:
+            heard = Said(speaker, item.text)
+        else:
+            speaker = mark["name"].strip()
+            heard = Said(speaker, mark["text"].strip()) if mark["text"].strip() else heard
+    return heard
+
+
+def _order(text: str, speaker: str) -> Said | None:
+    stripped = text.strip().lower()
+    if stripped.startswith("greet"):
+        names = _QUOTED.findall(text.split("In the talk:")[-1]) if "In the talk:" in text else []
+        return Said(_listed(names) if names else speaker, "", "greeting")
+    if stripped.startswith("say goodbye"):
+        return Said(speaker, "", "farewell")
+    return None
+
+
+def _people(items: list[Item]) -> list[str]:
+    """Who is in the talk, as the host said last; else whoever spoke."""
+    names: list[str] = []
+    for item in items:
+        if item.role == "system" and "in the talk" in item.text.lower():
+            at = item.text.lower().index("in the talk")
+            names = _QUOTED.findall(item.text[at:]) or names
+        elif item.role == "user" and (mark := _MARK.match(item.text)) and mark["name"] not in names:
+            names = [*names, mark["name"]]
+    return names
+
+
+def _unknown(heard: Said) -> str:
+    """Nothing was recognised, or it was and means nothing to us."""
+    return "not-understood" if heard.text.strip() else "not-caught"
+
+
+def _name_in(text: str) -> str:
+    found = re.search(
+        r"(?:my name is|call me)\s+([\w'-]{1,32})|(?:我叫|叫我|名字是)([^\s，。,.!！?？]{1,16})", text, re.IGNORECASE
+    )
+    return (found[1] or found[2]).strip().capitalize() if found else ""
+
+
+# ---------------------------------------------------------------------------- wording
+
+
+def _filled(line: str, facts: dict[str, str]) -> str:
+    """The line with its placeholders; without a name, the address goes with its comma."""
+    if not facts.get("you"):
+        line = re.sub(r",?\s*\{you\}(?=[,.!?])|\{you\}[,，]?\s*|[,，]\s*\{you\}", "", line)
+    for name, value in facts.items():
+        line = line.replace("{" + name + "}", value).replace(
+            "{" + name.capitalize() + "}", value[:1].upper() + value[1:]
+        )
+    return line[:1].upper() + line[1:]
+
+
+def _clock(now: datetime) -> str:
+    half = "in the morning" if now.hour < 12 else "in the afternoon" if now.hour < 18 else "in the evening"
+    hour = now.hour % 12 or 12
+    if now.minute == 0:
+        return f"{hour} o'clock {half}"
+    minute = f"oh {now.minute}" if now.minute < 10 else str(now.minute)
+    return f"{hour} {minute} {half}"
+
+
+def _ordinal(day: int) -> str:
+    ending = "th" if 10 <= day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    return f"{day}{ending}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
