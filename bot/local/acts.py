@@ -14,10 +14,7 @@ from bot.local.phrases import normal
 from bot.local.script import Puzzle, script
 
 COUNT_AT_MOST: Final = 20
-_NUMBERS: Final = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()  # fmt: skip
+_NUMBERS: Final = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]  # fmt: skip
 _ZH_NUMBERS: Final = tuple("一二三四五六七八九十")
 
 

@@ -222,7 +222,7 @@ def said(items: list[Item]) -> Said:
 def _order(text: str, speaker: str) -> Said | None:
     stripped = text.strip().lower()
     if stripped.startswith("greet"):
-        names = _QUOTED.findall(text.split("In the talk:")[-1]) if "In the talk:" in text else []
+        names = _QUOTED.findall(text.rsplit("In the talk:", maxsplit=1)[-1]) if "In the talk:" in text else []
         return Said(_listed(names) if names else speaker, "", "greeting")
     if stripped.startswith("say goodbye"):
         return Said(speaker, "", "farewell")
