@@ -32,7 +32,7 @@ from bot.storage.calls import CallLog
 from bot.storage.consent import ConsentLedger
 from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository
-from bot.texts import Texts
+from bot.texts import ENGLISH, Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
 
@@ -206,10 +206,14 @@ class Companion:
         dialect = dialects.load(self.settings.provider)
         return ModelLink(dialect, self._model_options, config, self._session_options, sink)
 
+    def locale_of(self, guild: discord.Guild) -> str:
+        """Of whoever called us there last; until then the server's own."""
+        return self._locales.get(guild.id, str(guild.preferred_locale))
+
     async def _tell(self, channel: TextChannel, key: str, values: dict[str, str | int | float]) -> None:
         """A sentence in the chat, in the language of whoever called. Raises `KithError` when the chat is closed to us."""
         guild = getattr(channel, "guild", None)
-        locale = self._locales.get(guild.id, str(guild.preferred_locale)) if guild is not None else "en"
+        locale = self.locale_of(guild) if guild is not None else ENGLISH
         try:
             await channel.send(self.texts.say(locale, key, **values))
         except discord.DiscordException as error:

@@ -10,10 +10,16 @@ import discord
 from discord import ButtonStyle, ui
 
 from bot.app import Companion, answer_fault
+from bot.personas.persona import Persona
 from bot.texts import ENGLISH
 from cogs.permissions import member_of
 
 Action = Callable[[Companion, discord.Interaction], Awaitable[None]]
+
+
+def panel_sentence(companion: Companion, locale: str, channel: str, persona: Persona) -> str:
+    """Who is in the channel, and that they hear nobody who has not agreed."""
+    return companion.texts.say(locale, "panel", channel=channel, persona=persona.name_in(locale))
 
 
 async def allow(companion: Companion, interaction: discord.Interaction) -> None:

@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.errors import KithError
-from cogs.panel import Panel
+from cogs.panel import Panel, panel_sentence
 from cogs.permissions import member_of
 from cogs.wording import worded
 
@@ -46,7 +46,7 @@ class Voice(commands.Cog):
         channel = channel_of(member)
         await interaction.response.defer(thinking=True)
         persona = await self._companion.join(channel, member, chat_of(interaction, channel), locale)
-        sentence = self._companion.texts.say(locale, "panel", channel=channel.name, persona=persona.name_in(locale))
+        sentence = panel_sentence(self._companion, locale, channel.name, persona)
         await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
 
     @app_commands.command(name=worded("command-leave"), description=worded("command-leave-description"))

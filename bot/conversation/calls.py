@@ -125,6 +125,8 @@ class Calls:
         if member.id == call.guild.me.id:
             if isinstance(after.channel, (discord.VoiceChannel, discord.StageChannel)):
                 self._sync(call, after.channel)
+                if before.channel is not None and before.channel.id != after.channel.id:
+                    self._introduce(call, after.channel)
             return
         if member.bot:
             return  # bots do not talk to bots
@@ -192,7 +194,8 @@ class Calls:
             voice,
             services.open_model,
             tell=tell,
-            notice=notice if give_notice is not None and has_strangers else None,
+            notice=notice if give_notice is not None else None,
+            has_strangers=has_strangers,
             judge=services.make_judge() if services.make_judge is not None else None,
             observers=tuple(services.observers(guild_id)) if services.observers is not None else (),
         )
@@ -235,6 +238,12 @@ class Calls:
             self._went(call, user_id)
         for member in people.values():
             self._came(call, member)
+
+    def _introduce(self, call: Call, channel: Channel) -> None:
+        """A moderator moved us to other people: they are told what those at the beginning were told, where they can read it."""
+        call.text_channel = channel
+        if not all(self._services.allowed(call.guild.id, user_id) for user_id in call.present):
+            call.session.announce()
 
     def _came(self, call: Call, member: discord.Member) -> None:
         if call.present.get(member.id) == member.display_name:

@@ -79,6 +79,7 @@ class ChannelSession:
         open_model: makes a link that is not running yet.
         tell: says a sentence of the catalogues in the room's text chat.
         notice: PCM of the sentence for people who have not agreed, at the conversation's output rate; `None`: there is none.
+        has_strangers: somebody is there who has not agreed: the notice is given first of all.
         judge: how surely 16 kHz PCM is speech; blocks, so it runs in an executor. `None`: doubtful sound is never speech.
         observers: see every event and every command, in order, with its time; must not block.
     """
@@ -91,6 +92,7 @@ class ChannelSession:
         *,
         tell: Tell,
         notice: Notice | None = None,
+        has_strangers: bool = True,
         judge: Judge | None = None,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -113,7 +115,11 @@ class ChannelSession:
         self._wanted = asyncio.Event()
         self._unwanted = asyncio.Event()
         self._left = asyncio.Event()
+        self._notice_due = asyncio.Event()
         self._notice_over = asyncio.Event()
+        self._notice_over.set()
+        if has_strangers:
+            self.announce()
         self._sentences: asyncio.Queue[TellRoom] = asyncio.Queue(SENTENCES)
         self._judgements: asyncio.Queue[JudgeSpeech] = asyncio.Queue(JUDGEMENTS)
         self._response_of: OrderedDict[str, str] = OrderedDict()
@@ -155,6 +161,12 @@ class ChannelSession:
         self.voice.deny(user_id)
         self.feed(ConsentWithdrawn(user_id))
 
+    def announce(self) -> None:
+        """Somebody is there who has not agreed: the notice is due, and the next session with a model waits until it is said."""
+        if self._notice is not None:
+            self._notice_over.clear()
+            self._notice_due.set()
+
     def say_goodbye(self, reason: str) -> None:
         """The conversation leaves when it has said goodbye, within bounds."""
         self.feed(Goodbye(reason))
@@ -190,7 +202,7 @@ class ChannelSession:
                     tasks.create_task(self._tick_forever(), name="call ticker"),
                     tasks.create_task(self._tell_forever(), name="call sentences"),
                     tasks.create_task(self._judge_forever(), name="call judge"),
-                    tasks.create_task(self._give_notice(), name="call notice"),
+                    tasks.create_task(self._notice_forever(), name="call notice"),
                     tasks.create_task(self._keep_model(), name="call model"),
                 ]
                 if self.voice.is_ready and not self.is_connected:  # told before anybody listened
@@ -324,12 +336,16 @@ class ChannelSession:
         ) as error:  # the chat may be closed to us; the call goes on
             _log.warning("could not tell the room %s: %s", sentence.key, type(error).__name__)
 
-    async def _give_notice(self) -> None:
+    async def _notice_forever(self) -> None:
+        while self._notice is not None:
+            await self._notice_due.wait()
+            self._notice_due.clear()
+            await self._give_notice(self._notice)
+
+    async def _give_notice(self, notice: Notice) -> None:
         """Say who is here, before anybody agreed. The model waits until it is said."""
         try:
-            if self._notice is None:
-                return
-            pcm = await self._notice()
+            pcm = await notice()
             if not pcm:
                 return
             self.voice.play(NOTICE, pcm, NOTICE)
@@ -345,10 +361,11 @@ class ChannelSession:
             self._notice_over.set()
 
     async def _keep_model(self) -> None:
-        await self._notice_over.wait()
         while True:
+            await self._notice_over.wait()
             await self._wanted.wait()
-            await self._serve_model()
+            if self._notice_over.is_set():
+                await self._serve_model()
 
     async def _serve_model(self) -> None:
         """One link, from wanted to unwanted."""

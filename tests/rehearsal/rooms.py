@@ -21,7 +21,7 @@ from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.people import Actor
 from bot.rehearsal.scene import PersonOfScene, Scene, Step
 from bot.rehearsal.stepfun import FakeStepFun, HistoryItem, SpokenReply, tone
-from bot.rehearsal.world import Channel, ChannelKind, Guild
+from bot.rehearsal.world import Channel, ChannelKind, Guild, Message
 
 Samples = NDArray[np.int16]
 
@@ -164,12 +164,15 @@ class Room:
 
     # ------------------------------------------------------------------ what is read
 
+    def messages_in(self, channel: Channel) -> list[Message]:
+        """What anybody can read there."""
+        messages = self.house.world.messages.values()
+        return [one for one in messages if one.channel_id == channel.channel_id and one.ephemeral_for is None]
+
     @property
     def told(self) -> list[str]:
         """What anybody can read in the text channel."""
-        messages = self.house.world.messages.values()
-        here = [message for message in messages if message.channel_id == self.chat.channel_id]
-        return [message.content for message in here if message.ephemeral_for is None]
+        return [message.content for message in self.messages_in(self.chat)]
 
     async def until_told(self, words: str, timeout_s: float = 10.0) -> None:
         """Until the room reads these words. Raises AssertionError with what it read instead."""

@@ -130,15 +130,35 @@ async def test_moved_it_talks_on_with_who_agreed_there(house: House) -> None:
         ann, bob = room.person("Ann"), room.person("Bob")
         await room.call(ann)
         den = await room.add_channel("Den")
-        await bob.enter(den)
-        await house.discord.move_bot(room.guild, den)
-        await until(lambda: room.status.channel_id == den.channel_id and room.status.heard == ())
-        await until(lambda: room.guild.voice_states[room.bot_id].self_deaf)
-        began = time.monotonic()
         await room.run(bob, "consent allow")
+        await bob.enter(den)
+        began = time.monotonic()
+        await house.discord.move_bot(room.guild, den)
         await room.hears(bob, after=began)
         await room.ask(bob, BOB_HZ)
         assert list(room.status.heard) == ["Bob"]
+
+
+async def test_moved_to_strangers_it_tells_them_aloud_and_in_their_chat_and_hears_nobody(
+    house: House, model: FakeStepFun
+) -> None:
+    async with await Room.open(house) as room:
+        ann, bob = room.person("Ann"), room.person("Bob")
+        await room.call(ann)
+        talk = model.talk
+        den = await room.add_channel("Den")
+        await bob.enter(den)
+        await house.discord.move_bot(room.guild, den)
+        began = await bob.voice.until_heard(room.bot_id)
+        await until(lambda: talk.closed.is_set())
+        assert model.talk is talk, "what is heard is no model"
+        await until(lambda: room.guild.voice_states[room.bot_id].self_deaf)
+        panel = room.messages_in(den)[-1]
+        assert "I am in **Den** as **Xiao Yue**. I am an AI." in panel.content
+        allowed = await bob.press(panel, "kith:consent:allow")
+        assert "I hear you from now on" in allowed.text
+        await until(lambda: model.talk is not talk, 15.0)
+        assert bob.voice.ears.spurts(room.bot_id, pause_s=1.5)[0][1] - began > 3.0, "first the notice, to its end"
 
 
 # ---------------------------------------------------------------------------- the line
