@@ -119,6 +119,7 @@ class Connection(discord.VoiceProtocol):
         self._is_suppressed = False
         self._presence_at = self._identify_until = 0.0
         self._asks: asyncio.Queue[Ask] = asyncio.Queue(ASKS)
+        self._bugs: asyncio.Queue[Exception] = asyncio.Queue(1)
         self._tasks: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -279,9 +280,22 @@ class Connection(discord.VoiceProtocol):
             case VoiceClosed(fault):
                 self._close(fault)
         if self._sink is not None:
-            self._sink(event)
+            self._tell_sink(self._sink, event)
         elif not isinstance(event, SpeakerFrame | SpeakerPaused):
             self._untold.append(event)
+
+    def _tell_sink(self, sink: Callable[[VoiceEvent], None], event: VoiceEvent) -> None:
+        """A bug of the listener's is raised by a task of ours, so that what else is to be done here and now is done all the same."""
+        try:
+            sink(event)
+        except Exception as bug:
+            if self._bugs.full():
+                _log.error("voice: a listener failed again", exc_info=bug)
+            else:
+                self._bugs.put_nowait(bug)
+
+    async def _raise_bugs(self) -> None:
+        raise await self._bugs.get()
 
     def _can_send(self) -> bool:
         # While a lost websocket is being resumed the key and the group stay as they are, and speech goes on.
@@ -291,8 +305,8 @@ class Connection(discord.VoiceProtocol):
     def established(self) -> None:
         self._settled.set()
 
-    def media_changed(self, is_ready: bool) -> None:
-        self._talker.set_ready(is_ready)
+    def media_ready(self) -> None:
+        self._talker.set_ready(True)
 
     def rejoin(self) -> None:
         self._obey(self._seat.rejoin(time.monotonic()))
@@ -363,9 +377,12 @@ class Connection(discord.VoiceProtocol):
             forever = [
                 tasks.create_task(self._tick_forever(), name="voice ticker"),
                 tasks.create_task(self._ask_forever(), name="voice states"),
+                tasks.create_task(self._raise_bugs(), name="voice listener's bugs"),
             ]
             if self._restarts:
                 self._line.restart()
+            if self._gateway.state is State.CLOSED and not self._over.is_set():
+                self.tell(VoiceClosed(VoiceFault.FAILED))  # a bug kept the end from being told
             await self._over.wait()
             self._line.end(self._fault or VoiceFault.CLOSED)
             await self._line.drain()
@@ -443,6 +460,8 @@ class Connection(discord.VoiceProtocol):
         self._obey(self._seat.leave())
         while not self._asks.empty():
             await self._send(self._asks.get_nowait())
+        if not self._bugs.empty():
+            _log.error("voice: a listener failed", exc_info=self._bugs.get_nowait())
         self.cleanup()
 
     def _tell_playout(self, event: PlayoutEvent) -> None:

@@ -58,7 +58,7 @@ class LineOwner(Protocol):
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
     def tell(self, event: VoiceEvent) -> None: ...
     def established(self) -> None: ...
-    def media_changed(self, is_ready: bool) -> None: ...
+    def media_ready(self) -> None: ...
     def rejoin(self) -> None: ...
 
 
@@ -169,7 +169,7 @@ class VoiceLine:
             case UseCipher():
                 self._use_cipher(command)
             case MediaReady():
-                self._owner.media_changed(True)
+                self._owner.media_ready()
             case ResetMedia():
                 self._reset_media()
             case _:
@@ -290,7 +290,7 @@ class VoiceLine:
             self.transmit(datagram)
 
     def _reset_media(self) -> None:
-        self._owner.media_changed(False)
+        # Without a cipher nothing can leave: whoever speaks notices with the next frame, and keeps what was still to be said.
         self._receiver.reset()
         self._receiver.use_cipher(None)
         self._sender.use_cipher(None)

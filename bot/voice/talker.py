@@ -48,7 +48,7 @@ class Talker:
         self.missed_frames = 0
 
     def set_ready(self, is_ready: bool) -> None:
-        """Whether media can flow. Losing it cuts the grid, and takes the speaking flag back."""
+        """Whether media can flow. Losing it (a frame finds out) cuts the grid, and takes the speaking flag back."""
         self._is_ready = is_ready
         if is_ready:
             self.wake()

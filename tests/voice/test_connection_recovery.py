@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -389,6 +390,34 @@ async def test_a_bug_in_the_house_costs_a_fresh_session_and_never_leaves_a_deaf_
         assert failures
         assert "a task of the connection failed" in caplog.text
         await call.talk(alice)
+
+
+async def test_a_bug_of_a_listener_does_not_keep_the_end_from_being_told(voice: VoiceServer) -> None:
+    async with Call(voice) as call:
+        await call.member()
+        await call.until(lambda: call.connection.is_ready)
+
+        def broken(event: object) -> None:
+            call._heard(event)  # type: ignore[arg-type]
+            raise ZeroDivisionError("a bug")
+
+        call.connection.listen(broken)
+        await hang_up(voice, 4017)
+        assert await ended(call) == VoiceClosed(VoiceFault.ENCRYPTION_REQUIRED, 4017)
+
+
+async def test_a_bug_of_ours_at_the_very_end_leaves_neither_a_socket_nor_an_untold_end(
+    voice: VoiceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptors = len(os.listdir("/proc/self/fd"))
+    async with Call(voice) as call:
+        await call.until(lambda: call.connection.stats().socket)
+        monkeypatch.setattr(call.connection._receiver, "reset", lambda: 1 / 0)
+        await hang_up(voice, 4017)
+        assert (await ended(call)).fault is VoiceFault.FAILED
+        assert call.connection.stats().socket is None
+    await asyncio.sleep(0.1)
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 async def test_a_bug_in_whoever_is_told_of_playout_does_not_strike_the_companion_dumb(voice: VoiceServer) -> None:
