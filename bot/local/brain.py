@@ -90,7 +90,7 @@ class Brain:
     async def answer(self, instructions: str, items: Iterable[Item]) -> str:
         """What to say next. Never raises for what people say."""
         told = list(items)
-        return self.reply(Self.of(instructions), said(told), _people(told))
+        return self.reply(Self.of(instructions), said(told), people(told))
 
     def reply(self, me: Self, heard: Said, people: list[str]) -> str:
         """The reply to what was said, in the persona's manner and the speaker's language."""
@@ -229,7 +229,7 @@ def _order(text: str, speaker: str) -> Said | None:
     return None
 
 
-def _people(items: list[Item]) -> list[str]:
+def people(items: list[Item]) -> list[str]:
     """Who is in the talk, as the host said last; else whoever spoke."""
     names: list[str] = []
     for item in items:

@@ -1,6 +1,6 @@
 """One session of the local model, sans I/O: StepFun's realtime dialect as its server sees it.
 
-    event (dict) ─▶ Session.receive ─▶ [Send(json) | Hear(item) | Answer | Stop]
+    event (dict) ─▶ Session.receive ─▶ [Send(json) | Sound | Forget | Hear(item) | Answer | Stop]
 
 The session keeps what the model remembers (items), the sound that is coming in, and whether a response is in flight. It refuses what
 the service refuses, with the service's words, and never raises for what a client sends. Who recognises, thinks and speaks is the
@@ -17,13 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bot.audio.frame import MODEL_RATE_HZ, pcm_bytes
 from bot.local.turn_detection import Detection, TurnDetector
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
-UTTERANCE_LIMIT_S: Final = 60
-"""Sound before this is forgotten: nobody speaks so long without a commit."""
-
 ITEMS_KEPT: Final = 200
 TEXT_LIMIT: Final = 8_000
 INSTRUCTIONS_LIMIT: Final = 64_000
@@ -32,12 +28,11 @@ DEFAULT_VOICE: Final = "en-us+f3"
 
 @dataclass(slots=True)
 class Item:
-    """What the model remembers: text that was written or spoken, or the sound of an utterance and what was understood of it."""
+    """What the model remembers: text that was written or spoken, or an utterance and what was understood of it."""
 
     item_id: str
     role: str
     text: str = ""
-    pcm: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +44,20 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """More of the utterance that is coming in, s16le mono at 24 kHz: it can be recognised while it does."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What came in so far was no utterance."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hear:
-    """An utterance to be recognised; answer with `Session.understood`."""
+    """The utterance is complete and is this item; answer with `Session.understood`."""
 
     item: Item
 
@@ -69,7 +76,7 @@ class Stop:
     response_id: str
 
 
-Act = Send | Hear | Answer | Stop
+Act = Send | Sound | Forget | Hear | Answer | Stop
 
 
 class _Refused(Exception):
@@ -94,7 +101,7 @@ class Session:
         self._ids = itertools.count(1)
         self._session_id = session_id
         self._model = model
-        self._buffer = bytearray()
+        self._has_sound = False
         self._detector: TurnDetector | None = TurnDetector(Detection())
         self._coming_item = ""
         self._response_id = ""
@@ -167,12 +174,8 @@ class Session:
             raise ValueError from None
         if not pcm or len(pcm) % 2 or len(pcm) > APPEND_LIMIT_BYTES:
             raise ValueError
-        self._buffer += pcm
-        if self._detector is None:
-            excess = len(self._buffer) - pcm_bytes(UTTERANCE_LIMIT_S * 1000, MODEL_RATE_HZ)
-            del self._buffer[: max(0, excess)]
-            return []
-        return self._detect(self._detector, pcm)
+        self._has_sound = True
+        return [Sound(pcm)] if self._detector is None else self._detect(self._detector, pcm)
 
     def _detect(self, detector: TurnDetector, pcm: bytes) -> list[Act]:
         acts: list[Act] = []
@@ -184,29 +187,26 @@ class Session:
             else:
                 fields = {"audio_end_ms": round(turn.at_ms), "item_id": self._coming_item}
                 acts.append(Send("input_audio_buffer.speech_stopped", fields))
-                acts += self._take_utterance(self._coming_item, turn.pcm)
-                acts += self._begin_response()
-        self._buffer.clear()
+                acts += [Sound(turn.pcm), *self._take_utterance(self._coming_item), *self._begin_response()]
         return acts
 
     def _commit(self, _: dict[str, Any]) -> list[Act]:
         if self._detector is not None:
             raise _Refused("commit when server vad")
-        if not self._buffer:
+        if not self._has_sound:
             raise _Refused("append is not called before commit")
-        pcm = bytes(self._buffer)
-        self._buffer.clear()
-        return self._take_utterance(self._new_id("item"), pcm)
+        self._has_sound = False
+        return self._take_utterance(self._new_id("item"))
 
     def _clear(self, _: dict[str, Any]) -> list[Act]:
-        self._buffer.clear()
+        self._has_sound = False
         if self._detector is not None:
             self._detector = TurnDetector(self.told.detection or Detection())
-        return [Send("input_audio_buffer.cleared", {})]
+        return [Forget(), Send("input_audio_buffer.cleared", {})]
 
-    def _take_utterance(self, item_id: str, pcm: bytes) -> list[Act]:
+    def _take_utterance(self, item_id: str) -> list[Act]:
         previous = self._last_id()
-        item = Item(item_id, "user", pcm=pcm)
+        item = Item(item_id, "user")
         self.items.append(item)
         return [
             Send("input_audio_buffer.committed", {"previous_item_id": previous, "item_id": item_id}),
@@ -216,7 +216,7 @@ class Session:
 
     def understood(self, item: Item, text: str) -> list[Act]:
         """What was recognised of an utterance; empty: nothing that makes sense."""
-        item.text, item.pcm = text, b""
+        item.text = text
         kind = "conversation.item.input_audio_transcription.completed"
         return [Send(kind, {"item_id": item.item_id, "content_index": 0, "transcript": text})]
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -21,7 +21,10 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.audio.frame import pcm_bytes
 from bot.errors import KithError
-from bot.local.protocol import Act, Answer, Hear, Item, Send, Session, Stop
+from bot.local.brain import Self, people
+from bot.local.grammar import Hints
+from bot.local.protocol import Act, Answer, Forget, Hear, Item, Send, Session, Sound, Stop
+from bot.local.recognition import Ears, Listening
 from bot.local.speech import Speech, sentences
 
 MESSAGE_LIMIT_BYTES: Final = 24 * 1024 * 1024
@@ -37,13 +40,6 @@ MODEL: Final = "kith-local"
 _log = logging.getLogger(__name__)
 
 
-class Ears(Protocol):
-    """Speech to words."""
-
-    async def understand(self, pcm: bytes, instructions: str, items: Iterable[Item]) -> str:
-        """The words of one utterance (s16le mono, 24 kHz); empty: nothing that makes sense. Raises KithError."""
-
-
 class Mind(Protocol):
     """Words to words."""
 
@@ -53,8 +49,10 @@ class Mind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
+    """What makes a server a model. `new_mind`: a mind a connection, since it remembers the talk."""
+
     ears: Ears
-    mind: Mind
+    new_mind: Callable[[], Mind]
     speech: Speech
 
 
@@ -66,6 +64,8 @@ class Line:
         self._session = session
         self._parts = parts
         self._tasks = tasks
+        self._mind = parts.new_mind()
+        self._listening: Listening | None = None
         self._hearing: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
 
@@ -77,6 +77,7 @@ class Line:
         except ConnectionClosed:
             pass  # the client hung up; nothing is owed to it any more
         finally:
+            self._forget()
             for task in (self._hearing, self._answering):
                 if task is not None:
                     task.cancel()
@@ -86,9 +87,17 @@ class Line:
             match act:
                 case Send(kind, fields):
                     await self._socket.send(json.dumps({"type": kind, **fields}))
+                case Sound(pcm):
+                    if self._listening is None:
+                        self._listening = self._parts.ears.listen(hints_of(self._session))
+                    self._listening.write(pcm)
+                case Forget():
+                    self._forget()
                 case Hear(item):
                     # In order: one utterance after the other, so that an answer knows all of them.
-                    self._hearing = self._tasks.create_task(self._hear(item, self._hearing))
+                    listening, self._listening = self._listening, None
+                    assert listening is not None
+                    self._hearing = self._tasks.create_task(self._hear(item, listening, self._hearing))
                 case Answer(response_id):
                     self._answering = self._tasks.create_task(self._answer(response_id, self._hearing))
                 case Stop():
@@ -96,15 +105,20 @@ class Line:
                         self._answering.cancel()
                         self._answering = None
 
-    async def _hear(self, item: Item, before: asyncio.Task[None] | None) -> None:
+    def _forget(self) -> None:
+        if self._listening is not None:
+            self._listening.discard()
+            self._listening = None
+
+    async def _hear(self, item: Item, listening: Listening, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
+        text = ""
         try:
             async with asyncio.timeout(UNDERSTAND_S):
-                text = await self._parts.ears.understand(item.pcm, self._session.told.instructions, self._session.items)
+                text = await listening.finish() or ""
         except (KithError, TimeoutError) as error:
             _log.warning("an utterance was not recognised: %s", type(error).__name__)
-            text = ""
         await self._try(self._session.understood(item, text))
 
     async def _answer(self, response_id: str, hearing: asyncio.Task[None] | None) -> None:
@@ -112,7 +126,7 @@ class Line:
             await asyncio.wait([hearing])
         try:
             async with asyncio.timeout(ANSWER_S):
-                text = await self._parts.mind.answer(self._session.told.instructions, list(self._session.items))
+                text = await self._mind.answer(self._session.told.instructions, list(self._session.items))
             pace = _Pace()
             for sentence in sentences(text):
                 await self._say(response_id, sentence, pace)
@@ -151,6 +165,11 @@ class _Pace:
     async def wait(self) -> None:
         self._due += PIECE_MS / 1000 / SPEED
         await asyncio.sleep(max(0.0, self._due - time.monotonic()))
+
+
+def hints_of(session: Session) -> Hints:
+    """What the ears should listen for besides the script: the companion's name and those of the room."""
+    return Hints(Self.of(session.told.instructions).name, tuple(people(list(session.items))))
 
 
 def _parsed(message: str | bytes) -> object:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import io
 import json
 import wave
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 import numpy as np
 
-from bot.audio.frame import MODEL_RATE_HZ
+from bot.audio.frame import MODEL_RATE_HZ, pcm_bytes
 from bot.audio.resample import resample
 from bot.errors import ModelError, ModelFault
+from bot.local.grammar import Hints
 from bot.local.protocol import Item
+from bot.local.recognition import LONGEST_S, Listening
 
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 SPEECH_LIMIT_BYTES: Final = 32 * 1024 * 1024
@@ -65,13 +67,19 @@ def _fault_of(status: int) -> ModelFault:
 
 
 class TranscriptionService:
-    """Ears by URL."""
+    """Ears by URL: an utterance is sent when it is complete."""
 
     def __init__(self, service: Service, http: aiohttp.ClientSession) -> None:
         self._service = service
         self._http = http
 
-    async def understand(self, pcm: bytes, instructions: str, items: Iterable[Item]) -> str:
+    def listen(self, hints: Hints) -> Listening:
+        return _Recorded(self._transcribe)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+    async def _transcribe(self, pcm: bytes) -> str:
         form = aiohttp.FormData()
         form.add_field("model", self._service.model)
         form.add_field("response_format", "json")
@@ -80,6 +88,24 @@ class TranscriptionService:
         if not isinstance(answer.get("text"), str):
             raise ModelError("the transcription has no `text`", ModelFault.BAD_REQUEST)
         return str(answer["text"]).strip()
+
+
+class _Recorded:
+    """`Listening` that keeps the sound until it is complete."""
+
+    def __init__(self, transcribe: Callable[[bytes], Awaitable[str]]) -> None:
+        self._transcribe = transcribe
+        self._sound = bytearray()
+
+    def write(self, pcm: bytes) -> None:
+        room = pcm_bytes(LONGEST_S * 1000) - len(self._sound)
+        self._sound += pcm[: max(0, room)]
+
+    async def finish(self) -> str | None:
+        return await self._transcribe(bytes(self._sound)) or None if self._sound else None
+
+    def discard(self) -> None:
+        self._sound.clear()
 
 
 class ChatService:
