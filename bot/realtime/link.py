@@ -33,6 +33,7 @@ from bot.realtime.outbox import Outbox
 from bot.realtime.outcome import Outcome
 from bot.realtime.session import Session, SessionOptions
 from bot.realtime.upgrade import hang_up, open_socket
+from bot.realtime.writing import can_write, write
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,8 @@ class ModelLink:
         self._closing = asyncio.Event()
         self._finished = asyncio.Event()
         self._is_running = False
+        self._socket: ClientConnection | None = None  # for as long as it is written to
+        self._is_waiting = False  # for a socket that is slow to take something
         self._patience: asyncio.Timeout | None = None
         self._end_fault: ModelFault | None = None
         self._backoff = Backoff(chance)
@@ -163,15 +166,19 @@ class ModelLink:
         opened_at = self._clock()
         if self._closing.is_set():
             return
-        async with asyncio.TaskGroup() as tasks:
-            working = [
-                tasks.create_task(self._read(socket), name="model-read"),
-                tasks.create_task(self._write(socket), name="model-write"),
-                tasks.create_task(self._tick(), name="model-tick"),
-            ]
-            await self._over.wait()
-            for task in working:
-                task.cancel()
+        self._socket = socket
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                working = [
+                    tasks.create_task(self._read(socket), name="model-read"),
+                    tasks.create_task(self._write(socket), name="model-write"),
+                    tasks.create_task(self._tick(), name="model-tick"),
+                ]
+                await self._over.wait()
+                for task in working:
+                    task.cancel()
+        finally:
+            self._socket = None
         if self._clock() - opened_at >= STEADY_S:
             self._backoff.reset()
 
@@ -190,18 +197,34 @@ class ModelLink:
         self._end(ModelFault.CLOSED)
 
     async def _write(self, socket: ClientConnection) -> None:
+        """Tells what a command caused, and writes whatever could not be written at once."""
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
                 self._tell()
+                self._is_waiting = True
                 while self._outbox:
                     for message in self._dialect.encode(self._outbox.take()):
                         await socket.send(message)
                         self._stats.messages_sent += 1
                     self._outbox.taken(self._clock())
+                self._is_waiting = False
         except ConnectionClosed:
             self._end(ModelFault.CLOSED)
+        finally:
+            self._is_waiting = False
+
+    def _write_now(self) -> None:
+        """What waits, as long as the socket takes it without being waited for; never ahead of what is being waited for."""
+        socket = self._socket
+        if socket is None or self._is_waiting or self._over.is_set():
+            return
+        while self._outbox and can_write(socket):
+            for message in self._dialect.encode(self._outbox.take()):
+                write(socket, message)
+                self._stats.messages_sent += 1
+            self._outbox.taken(self._clock())
 
     async def _tick(self) -> None:
         while True:
@@ -216,7 +239,9 @@ class ModelLink:
         for event in outcome.send:
             self._outbox.put(event, now)
         self._untold.extend(outcome.events)
-        if outcome.send or outcome.events:
+        if outcome.send:
+            self._write_now()
+        if self._outbox or outcome.events:
             self._wake.set()
         if outcome.restart:
             self._stats.restarts += 1
