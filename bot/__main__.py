@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.errors import KithError
-from bot.process import exit_code_of, run_bot
+from bot.process import exit_code_of, run_bot, secrets_of
 from bot.settings import load_settings
+from bot.telemetry import log
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A voice companion for Discord."
@@ -62,8 +63,10 @@ def demo(
 ) -> None:
     """Play a conversation on a loopback Discord: no key, no network."""
     from bot.rehearsal.play import play_scene
+    from bot.rehearsal.scene import SCENES
 
-    _exit(play_scene(Path("demo"), provider="local", out=out))
+    log.configure("warning")
+    _exit(play_scene(SCENES / "demo.toml", provider="local", out=out))
 
 
 @app.command()
@@ -78,6 +81,7 @@ def rehearse(
 
     if (scene is None) == (wav is None):
         raise typer.BadParameter("expected a SCENE or --wav FILE, one of the two")
+    log.configure("warning", secrets=secrets_of(load_settings()))
     if wav is not None:
         _exit(play_wav(wav, provider=provider.value, out=out))
     elif scene is not None:
@@ -100,6 +104,7 @@ async def _check(voice: int | None, trace: Path, hear: list[int]) -> int:
     console = Console(highlight=False)
     has_failed = False
     settings = load_settings()
+    log.configure("error", secrets=secrets_of(settings))
     async for finding in findings(settings):
         has_failed |= not finding.is_right
         mark = "[green]✓[/green]" if finding.is_right else "[red]✗[/red]"

@@ -112,7 +112,7 @@ def test_no_installed_or_locked_version_lacks_its_fixes(package: str, floor: tup
 CORES = {
     "audio": {"soundfile", "speech_model"},
     "voice": {"connection", "socket", "pacer", "line", "talker", "websocket", "admission", "discovery", "surroundings"},
-    "realtime": {"link", "probes", "upgrade", "backoff"},
+    "realtime": {"link", "probes", "upgrade", "backoff", "writing"},
     "conversation": {"session", "call", "calls"},
     "personas": {"library"},
 }
