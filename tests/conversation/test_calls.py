@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import discord
 import pytest
@@ -58,6 +58,7 @@ class House:
         self.model = FakeModel(reply_ms=100)
         self.voices: list[FakeVoice] = []
         self.told: list[str] = []
+        self.told_in: list[Any] = []
         self.log: list[tuple[str, str]] = []
         self.refusal: VoiceError | None = None
         self.is_log_broken = False
@@ -84,6 +85,7 @@ class House:
 
     async def _tell(self, channel: Any, key: str, values: dict[str, Any]) -> None:
         self.told.append(key)
+        self.told_in.append(channel)
 
     async def _connect(self, channel: Any, allowed: Iterable[int]) -> FakeVoice:
         if self.refusal is not None:
@@ -225,6 +227,26 @@ async def test_after_a_move_by_a_moderator_the_roster_is_that_of_the_new_channel
     assert status is not None
     assert status.heard == ("Carol",)
     assert house.voice.allowed == {13}
+
+
+async def test_after_a_move_the_new_channels_chat_is_told_what_happens(house: House) -> None:
+    house.agreed = {ALICE}
+    await house.join()
+
+    class Other(discord.VoiceChannel):
+        def __init__(self) -> None: ...
+
+        id = 8
+        members: ClassVar = [house.make_member(13, "Carol")]
+
+    other = Other()
+    house.voice.channel_id = 8
+    house.guild.me.guild, house.guild.me.bot = house.guild, True
+    house.move(house.guild.me, house.channel, other)
+    house.voice.tell(VoiceClosed(VoiceFault.KICKED, 4014))
+    await settle()
+    assert house.told == ["error-voice-kicked"]
+    assert house.told_in == [other]
 
 
 async def test_typed_text_reaches_the_model_with_its_writer(house: House) -> None:

@@ -153,6 +153,24 @@ async def test_the_notice_is_heard_before_a_model_is_opened_and_never_goes_to_on
         assert b"\x05\x00" not in stage.model.link.sound
 
 
+async def test_before_other_people_the_notice_is_given_again_and_the_next_model_waits_for_it() -> None:
+    async def notice() -> bytes:
+        return b"\x05\x00" * 24_000  # one second
+
+    async with staged(Stage(notice=notice)) as stage:
+        stage.session.present(Member(ALICE, "Alice", True))
+        await stage.pass_ms(1_200)
+        assert len(stage.model.links) == 1
+        stage.session.withdraw(ALICE)
+        stage.session.announce()
+        stage.session.present(Member(BOB, "Bob", True))
+        await stage.pass_ms(900)
+        assert len(stage.model.links) == 1
+        await stage.pass_ms(300)
+        assert len(stage.model.links) == 2
+        assert stage.voice.heard.count(b"\x05\x00") == 48_000
+
+
 async def test_a_notice_that_cannot_be_made_does_not_hold_up_the_talk() -> None:
     async def notice() -> bytes:
         raise AudioError("no voice on this machine")

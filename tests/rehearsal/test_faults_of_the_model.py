@@ -61,7 +61,6 @@ async def test_a_ten_megabyte_event_costs_the_socket_but_not_the_answer(scene: t
     await room.ask(ann, ANN_HZ)
     await room.until_told(BROKEN)
     assert room.status.model_stats.oversized == 1
-    await room.ask(ann, ANN_HZ)
 
 
 async def test_malformed_events_are_counted_and_nobody_notices(scene: tuple[Room, FakeStepFun]) -> None:
