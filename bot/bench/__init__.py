@@ -114,10 +114,31 @@ def _duplex_eco() -> list[Figure]:
     return duplex(EncoderProfile.ECO, 45)
 
 
+def _udp() -> list[Figure]:
+    from bot.bench.sockets import udp
+
+    return udp()
+
+
+def _latency() -> list[Figure]:
+    from bot.bench.sockets import latency
+
+    return latency()
+
+
+def _footprint() -> list[Figure]:
+    from bot.bench.sockets import footprint
+
+    return footprint()
+
+
 _SUBJECTS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "inbound": _inbound,
+    "udp": _udp,
     "outbound": _outbound,
     "loss": _loss,
+    "latency": _latency,
     "duplex-speech": _duplex_speech,
     "duplex-eco": _duplex_eco,
+    "footprint": _footprint,
 }

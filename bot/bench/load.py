@@ -280,6 +280,7 @@ class Load:
             case "probe":
                 for call in value:
                     self._tasks.create_task(self._model.probe(call))
+                return  # whoever told this measures, and cannot wait for an answer
             case "tallies":
                 answer = [self._server.take_tally(call) for call in value]
             case "cpu":

@@ -154,8 +154,15 @@ class RoomCall:
 class World:
     """Calls by number, and the load process that they talk to."""
 
-    def __init__(self, ask: Callable[[str, Any], Any], tasks: asyncio.TaskGroup, profile: EncoderProfile) -> None:
+    def __init__(
+        self,
+        ask: Callable[[str, Any], Any],
+        tell: Callable[[str, Any], None],
+        tasks: asyncio.TaskGroup,
+        profile: EncoderProfile,
+    ) -> None:
         self.ask = ask
+        self.tell = tell
         self.calls: list[RoomCall] = []
         self.pacer = StampingPacer()
         self._tasks = tasks
@@ -220,9 +227,12 @@ async def open_world(profile: EncoderProfile = EncoderProfile.SPEECH) -> AsyncIt
             ours.send((verb, value))
             return ours.recv()
 
+        def tell(verb: str, value: Any) -> None:
+            ours.send((verb, value))
+
         try:
             async with asyncio.TaskGroup() as tasks:
-                world = World(ask, tasks, profile)
+                world = World(ask, tell, tasks, profile)
                 try:
                     yield world
                 finally:
