@@ -18,6 +18,7 @@ from bot.storage.consent import ConsentLedger
 from bot.storage.database import Database
 
 pytestmark = pytest.mark.shell
+pytest_plugins = ("opened",)
 
 GUILD, ALICE, BEN = 10, 1, 2
 

@@ -19,6 +19,7 @@ from bot.storage.schema import bring_to_head, newest_revision, step_through
 from bot.storage.tables import Table
 
 pytestmark = pytest.mark.shell
+pytest_plugins = ("opened",)
 
 
 def file_of(url: str) -> Path:

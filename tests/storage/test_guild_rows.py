@@ -9,6 +9,7 @@ from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository
 
 pytestmark = pytest.mark.shell
+pytest_plugins = ("opened",)
 
 
 async def test_a_guild_that_chose_nothing_has_no_row(database: Database) -> None:
