@@ -62,10 +62,13 @@ from bot.realtime.events import (
     UtteranceTranscribed,
 )
 from bot.voice.events import (
+    EncryptionMissing,
     MemberArrived,
     MemberLeft,
+    MemberUnheard,
     SpeakerFrame,
     SpeakerPaused,
+    StageSilent,
     UnexpectedParticipant,
     VoiceClosed,
     VoiceEvent,
@@ -200,6 +203,9 @@ class Conversation:
                 | VoiceInterrupted()
                 | VoiceClosed()
                 | UnexpectedParticipant()
+                | MemberUnheard()
+                | EncryptionMissing()
+                | StageSilent()
                 | MemberArrived()
                 | MemberLeft()
             ):
@@ -337,6 +343,12 @@ class Conversation:
                 return self._move(now) if has_moved else []
             case UnexpectedParticipant():
                 return [TellRoom(f"error-voice-{VoiceFault.UNEXPECTED_PARTICIPANT}")]
+            case MemberUnheard(user_id):
+                return [TellRoom("room-member-unheard", (("name", self.roster.name(user_id)),))]
+            case EncryptionMissing():
+                return [TellRoom("room-encryption-missing")]
+            case StageSilent(has_asked):
+                return [TellRoom("room-stage-asked" if has_asked else "room-stage-silent")]
             case VoiceClosed(fault):
                 told: list[Command] = [] if fault is VoiceFault.CLOSED else [TellRoom(f"error-voice-{fault}")]
                 return told + self._leave(f"voice-{fault}")

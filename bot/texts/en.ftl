@@ -68,6 +68,10 @@ leave-not-here = I am in no voice channel here.
 say-done = I heard you.
 room-alone = Nobody was left to talk with, so I have gone. `/join` calls me back.
 room-stopped = I am being restarted and have left the call. `/join` calls me back in a moment.
+room-member-unheard = I cannot decrypt what { $name } says, so I do not hear them. Leaving the channel and coming back may help.
+room-encryption-missing = This call's end-to-end encryption does not come about, so we cannot hear each other yet. Leaving the channel and coming back may help.
+room-stage-asked = I sit in this stage's audience, where nobody hears me. I have asked to speak: a moderator can invite me.
+room-stage-silent = I sit in this stage's audience, where nobody hears me, and I may not ask to speak. A moderator can invite me, or give me the permission Request to Speak.
 
 ## Personas
 

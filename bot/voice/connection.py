@@ -32,6 +32,7 @@ from bot.voice.events import (
     MemberLeft,
     SpeakerFrame,
     SpeakerPaused,
+    StageSilent,
     VoiceClosed,
     VoiceEvent,
     VoiceInterrupted,
@@ -117,6 +118,7 @@ class Connection(discord.VoiceProtocol):
         self._is_deaf = True
         self._is_mute = False
         self._is_suppressed = False
+        self._silent_in: int | None = None  # the stage whose room knows that nobody hears us
         self._presence_at = self._identify_until = 0.0
         self._asks: asyncio.Queue[Ask] = asyncio.Queue(ASKS)
         self._bugs: asyncio.Queue[Exception] = asyncio.Queue(1)
@@ -253,6 +255,8 @@ class Connection(discord.VoiceProtocol):
         channel_id = int(data["channel_id"]) if data.get("channel_id") else None
         was_suppressed, was_in = self._is_suppressed, self._seat.channel_id
         self._is_suppressed = channel_id is not None and bool(data.get("suppress"))
+        if channel_id is not None and not self._is_suppressed:
+            self._silent_in = None
         self._obey(self._seat.state_updated(channel_id, str(data["session_id"]), time.monotonic()))
         # Asking changes our voice state too, so it is done once for each time that we come into the audience.
         is_new = self._is_suppressed and not (was_suppressed and was_in == channel_id)
@@ -435,14 +439,19 @@ class Connection(discord.VoiceProtocol):
             _log.warning("voice: a voice state could not be sent (%s)", type(error).__name__)
 
     async def _ask_to_speak(self) -> None:
-        """On a stage we begin in the audience, where nobody hears us."""
+        """On a stage we begin in the audience, where nobody hears us. The room is told, once, where that is not ours to change."""
+        me, has_asked = self._around.guild.me, True
         try:
             if can_unsuppress(self._around.room):
-                await self._around.guild.me.edit(suppress=False)
-            else:
-                await self._around.guild.me.request_to_speak()
+                await me.edit(suppress=False)
+                return
+            await me.request_to_speak()
         except discord.DiscordException as error:
             _log.warning("voice: suppressed on the stage, and may not ask to speak (%s)", type(error).__name__)
+            has_asked = False
+        if self._silent_in != self._seat.channel_id:
+            self._silent_in = self._seat.channel_id
+            self.tell(StageSilent(has_asked))
 
     def _close(self, fault: VoiceFault) -> None:
         """It is over, for the first reason given."""

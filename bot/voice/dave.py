@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.voice.dave_session import PROTOCOL_VERSION, MlsRefused, MlsSession, message_epoch, proposals_epoch
-from bot.voice.events import UnexpectedParticipant
+from bot.voice.events import MemberUnheard, UnexpectedParticipant
 from bot.voice.gateway_events import GatewayCommand, Raise, SendBinary, SendText
 from bot.voice.opcodes import VoiceOp
 from bot.voice.strangers import Strangers
 from bot.voice.undecryptable import Undecryptable
+from bot.voice.unheard import Remedy, Unheard
 
 SILENCE: Final = b"\xf8\xff\xfe"
 """The Opus silence frame, which both sides leave unencrypted."""
@@ -38,7 +39,6 @@ PLAINTEXT_GRACE_S: Final = 10.0
 TRANSITION_EXPIRY_S: Final = 10.0
 """A server executes after 2 to 3 s at most; an op 22 that has not come by now will not come."""
 
-FAILURES_TOLERATED: Final = 36
 RECOVERY_GRACE_S: Final = 5.0
 RECOVERIES_TOLERATED: Final = 5
 RECOVERIES_FORGOTTEN_AFTER_S: Final = 60.0
@@ -63,6 +63,7 @@ class DaveStats:
     welcomes: int = 0
     transitions: int = 0
     recoveries: int = 0
+    left_out: int = 0  # members whose sound cannot be opened, though others' can
     undecryptable: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -76,10 +77,14 @@ class _Transition:
 class DaveGroup:
     """Our membership in the encrypted group of one voice session.
 
-    `expected`: who is known to be in the channel. Only they may be added to the group.
+    Args:
+        expected: who is known to be in the channel. Only they may be added to the group.
+        unheard: what is known from earlier voice sessions of the call.
     """
 
-    def __init__(self, user_id: int, channel_id: int, expected: Iterable[int] = ()) -> None:
+    def __init__(
+        self, user_id: int, channel_id: int, expected: Iterable[int] = (), unheard: Unheard | None = None
+    ) -> None:
         self._user_id = user_id
         self._channel_id = channel_id
         self._strangers = Strangers(user_id, expected)
@@ -92,8 +97,7 @@ class DaveGroup:
         self._proposals_seen: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED_PROPOSALS)
         self._welcomes_seen: deque[bytes] = deque(maxlen=REMEMBERED_WELCOMES)
         self._plaintext_until: float | None = None
-        self._failures = 0
-        self._wants_recovery = False
+        self._unheard = unheard or Unheard()
         self._grace_until: float | None = None
         self._recoveries = 0
         self._recovered_at = 0.0
@@ -116,7 +120,7 @@ class DaveGroup:
 
     @property
     def is_hopeless(self) -> bool:
-        """Recovering did not help `RECOVERIES_TOLERATED` times running: only a fresh voice session can."""
+        """Recovering did not help again and again: only a fresh voice session can."""
         return self._is_hopeless
 
     @property
@@ -129,7 +133,7 @@ class DaveGroup:
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, in the clock of `now`; minus infinity: at once."""
-        if self._wants_recovery:
+        if self._unheard.is_due:
             return float("-inf")
         deadlines = [transition.expires_at for transition in self._transitions.values()]
         others = (self._strangers.until, self._plaintext_until, self._grace_until)
@@ -140,6 +144,7 @@ class DaveGroup:
         self._stats.version = self._version
         self._stats.epoch = 0 if self._mls is None else self._mls.epoch
         self._stats.is_ready = self.is_ready
+        self._stats.left_out = len(self._unheard.left_out)
         return self._stats
 
     # ------------------------------------------------------------------ frames
@@ -182,8 +187,9 @@ class DaveGroup:
                 return self._undecryptable("unencrypted")
             return self._failed(user_id, "no_key" if refusal.reason == "NoDecryptorForUser" else "no_valid_key")
         self._stats.decrypted += 1
-        self._failures = 0
         self._recoveries = 0
+        if self._unheard.has_runs:
+            self._unheard.opened(user_id)
         return opus
 
     @property
@@ -191,11 +197,10 @@ class DaveGroup:
         return bool(self._transitions) and any(transition.version == 0 for transition in self._transitions.values())
 
     def _failed(self, user_id: int, reason: str) -> Undecryptable:
-        """Counts a failure that a fresh group would mend: not of members who left, nor while keys are changing."""
+        """Counts a failure that a fresh group might mend: not of members who left, nor while keys are changing."""
         is_settled = self._version and not self._transitions and self._grace_until is None
         if is_settled and self._strangers.is_expected(user_id) and not self._is_hopeless:
-            self._failures += 1
-            self._wants_recovery = self._wants_recovery or self._failures > FAILURES_TOLERATED
+            self._unheard.failed(user_id)
         return self._undecryptable(reason)
 
     def _undecryptable(self, reason: str) -> Undecryptable:
@@ -367,7 +372,7 @@ class DaveGroup:
         if version > 0 and self._version == 0:
             self._plaintext_until = now + PLAINTEXT_GRACE_S
         self._version = version
-        self._failures = 0
+        self._unheard.keys_changed()
 
     # ------------------------------------------------------------------ starting over
 
@@ -376,8 +381,7 @@ class DaveGroup:
         self._strangers.forget()
         self._proposals_seen.clear()
         self._transitions.clear()
-        self._failures = 0
-        self._wants_recovery = False
+        self._unheard.keys_changed()
         self._grace_until = now + RECOVERY_GRACE_S
         try:
             self._mls = MlsSession(self._user_id, self._channel_id, self._external_sender)
@@ -388,13 +392,23 @@ class DaveGroup:
             self._is_hopeless = True
             return []
 
+    def start_over(self, now: float) -> list[GatewayCommand]:
+        """The group does not form: leave it, and be added anew."""
+        return [] if self._mls is None else self._recover(self._last_transition_id, now)
+
+    def _mend(self, now: float) -> list[GatewayCommand]:
+        """Somebody cannot be heard for some time."""
+        remedy, untold = self._unheard.judge()
+        told: list[GatewayCommand] = [Raise(MemberUnheard(user_id)) for user_id in untold]
+        self._is_hopeless = self._is_hopeless or remedy is Remedy.SESSION
+        return told + (self._recover(self._last_transition_id, now) if remedy is Remedy.GROUP else [])
+
     def _recover(self, transition_id: int, now: float) -> list[GatewayCommand]:
         """Op 31 and a new key package: the server removes us and adds us again. Never a loop: see `is_hopeless`."""
         if now - self._recovered_at > RECOVERIES_FORGOTTEN_AFTER_S:
             self._recoveries = 0
         self._recovered_at = now
         self._recoveries += 1
-        self._wants_recovery = False
         if self._recoveries > RECOVERIES_TOLERATED:
             self._strangers.forget()
             self._is_hopeless = True
@@ -413,8 +427,8 @@ class DaveGroup:
         for transition_id in [key for key, value in self._transitions.items() if now >= value.expires_at]:
             del self._transitions[transition_id]
             self._stats.ignored["transition never executed"] += 1
-        if self._wants_recovery:
-            commands += self._recover(self._last_transition_id, now)
+        if self._unheard.is_due:
+            commands += self._mend(now)
         if self._strangers.until is not None and now >= self._strangers.until:
             commands += self._doubt_over(now)
         return commands

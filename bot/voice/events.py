@@ -69,6 +69,25 @@ class UnexpectedParticipant:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberUnheard:
+    """What this member sends cannot be decrypted, though others can be heard or we tried all we can; they are left out."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionMissing:
+    """Others are here, and the call's encryption does not come about: nobody is heard, and nobody hears us."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSilent:
+    """We sit in a stage's audience, where nobody hears us. `has_asked`: to speak; a moderator can invite us."""
+
+    has_asked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceClosed:
     """The connection is over and will not come back by itself."""
 
@@ -84,5 +103,8 @@ VoiceEvent = (
     | VoiceReady
     | VoiceInterrupted
     | UnexpectedParticipant
+    | MemberUnheard
+    | EncryptionMissing
+    | StageSilent
     | VoiceClosed
 )

@@ -23,7 +23,8 @@ from typing import Any, Final
 from bot.errors import VoiceFault
 from bot.voice import gateway_messages as messages
 from bot.voice.dave import DaveGroup, DaveStats
-from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.events import EncryptionMissing, MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.formation import Formation, Step
 from bot.voice.gateway_events import (
     Connect,
     Disconnect,
@@ -44,6 +45,7 @@ from bot.voice.heartbeat import Heartbeat
 from bot.voice.opcodes import VoiceOp
 from bot.voice.reconnection import Next, Plan, Reconnection
 from bot.voice.undecryptable import Undecryptable
+from bot.voice.unheard import Unheard
 
 DISCOVERY_TRIES: Final = 5
 PRESENT_MOST: Final = 20_000
@@ -124,6 +126,8 @@ class Gateway:
         self._waiting_since = 0.0
         self._server: VoiceServer | None = None
         self._dave: DaveGroup | None = None
+        self._unheard = Unheard()
+        self._formation = Formation()
         self._present: set[int] = set()
         self._seq_ack = -1
         self._is_resume = False
@@ -174,7 +178,8 @@ class Gateway:
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; minus infinity: at once; None: nothing is due."""
         dave = self._dave if self._state is State.ESTABLISHED else None
-        deadlines = (self._due_at, self._heartbeat.due_at, None if dave is None else dave.next_deadline)
+        formed_by = self._formation.due_at if self._is_group_missing else None
+        deadlines = (self._due_at, self._heartbeat.due_at, formed_by, None if dave is None else dave.next_deadline)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def stats(self) -> GatewayStats:
@@ -213,7 +218,7 @@ class Gateway:
         self._reconnection.moved(now)
         commands.append(ResetMedia())
         commands += self._meet({*members} - {server.user_id})
-        self._dave = DaveGroup(server.user_id, server.channel_id, self._present)
+        self._dave = DaveGroup(server.user_id, server.channel_id, self._present, self._unheard)
         self._seq_ack = -1
         self._discover = None
         self._announced = None
@@ -456,7 +461,27 @@ class Gateway:
             commands += self._overdue(now)
         if self._dave is not None and self._state is State.ESTABLISHED:
             commands += self._dave.tick(now)
+            commands += self._form(self._dave, now)
         return self._finish(commands, now)
+
+    @property
+    def _is_group_missing(self) -> bool:
+        """Everything stands but the keys, and somebody is here to share them with."""
+        is_encrypted = self._dave is not None and bool(self._dave.version)
+        return self._state is State.ESTABLISHED and is_encrypted and not self.is_ready and bool(self._present)
+
+    def _form(self, dave: DaveGroup, now: float) -> list[GatewayCommand]:
+        if self.is_ready:
+            self._formation.stood()
+        match self._formation.look(self._is_group_missing, now):
+            case Step.GROUP:
+                return dave.start_over(now)
+            case Step.SESSION:
+                return self._give_up(now)
+            case Step.TELL:
+                return [Raise(EncryptionMissing())]
+            case None:
+                return []
 
     def _overdue(self, now: float) -> list[GatewayCommand]:
         match self._state:

@@ -36,7 +36,17 @@ from bot.realtime.events import (
     TurnMode,
     UtteranceTranscribed,
 )
-from bot.voice.events import UnexpectedParticipant, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.texts import Texts
+from bot.voice.events import (
+    EncryptionMissing,
+    MemberUnheard,
+    StageSilent,
+    UnexpectedParticipant,
+    VoiceClosed,
+    VoiceEvent,
+    VoiceInterrupted,
+    VoiceReady,
+)
 
 pytestmark = pytest.mark.core
 
@@ -231,6 +241,24 @@ def test_a_recovered_connection_in_the_same_channel_is_no_move(room: Room) -> No
 def test_the_room_is_told_of_someone_whom_discord_did_not_announce(room: Room) -> None:
     room.feed(UnexpectedParticipant(99))
     assert room.all(TellRoom) == [TellRoom("error-voice-unexpected-participant")]
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (MemberUnheard(BOB), TellRoom("room-member-unheard", (("name", "Bob"),))),
+        (EncryptionMissing(), TellRoom("room-encryption-missing")),
+        (StageSilent(has_asked=True), TellRoom("room-stage-asked")),
+        (StageSilent(has_asked=False), TellRoom("room-stage-silent")),
+    ],
+)
+def test_the_room_is_told_why_somebody_is_not_heard(room: Room, event: VoiceEvent, sentence: TellRoom) -> None:
+    room.feed(event)
+    assert room.all(TellRoom) == [sentence]
+    assert Texts().say("zh-CN", sentence.key, **dict(sentence.values)) != Texts().say(
+        "en", sentence.key, **dict(sentence.values)
+    )
+    assert not room.all(Leave)
 
 
 def test_a_kick_ends_the_call(room: Room) -> None:

@@ -24,7 +24,8 @@ ALL_PERMISSIONS = discord.Permissions(view_channel=True, connect=True, speak=Tru
 
 class Lobby:
     """Knobs: `is_silent` answers no op 4 (a full channel), `server_first` swaps the two answers, `null_endpoints` such answers
-    come before a real one, `repeats_server` says the same server again after a change of flags."""
+    come before a real one, `repeats_server` says the same server again after a change of flags, `refuses_edits` forbids to
+    change our own voice state on a stage."""
 
     def __init__(self, voice: VoiceServer, *, permissions: discord.Permissions = ALL_PERMISSIONS) -> None:
         self.voice = voice
@@ -34,6 +35,7 @@ class Lobby:
         self.server_first = False
         self.null_endpoints = 0
         self.repeats_server = False
+        self.refuses_edits = False
         self.open = True
         self.session_id = "main session 1"
         self._permissions = permissions
@@ -159,6 +161,8 @@ class Lobby:
 
     async def _edit(self, guild_id: int, payload: dict[str, Any]) -> None:
         self.edits.append(payload)
+        if self.refuses_edits:
+            raise discord.DiscordException("403 Forbidden")
         if len(self.edits) < 10:  # whoever answers each answer would go on for ever
             self._dispatch_state(ME, self._channel_id)
 

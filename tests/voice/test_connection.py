@@ -13,11 +13,12 @@ import pytest
 from lobby import ALICE, ALL_PERMISSIONS, BOB, GUILD, HALL, ME, ROOM, STAGE, Lobby
 from loopback_call import ALICE_HZ, BOB_HZ, OUR_HZ, Call, strength, tone
 
+from bot.audio.frame import MODEL_RATE_HZ
 from bot.errors import VoiceError, VoiceFault
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.voice_server import VoiceServer
 from bot.voice.connection import voice_protocol
-from bot.voice.events import MemberArrived, MemberLeft, UnexpectedParticipant, VoiceClosed, VoiceReady
+from bot.voice.events import MemberArrived, MemberLeft, StageSilent, UnexpectedParticipant, VoiceClosed, VoiceReady
 from bot.voice.opcodes import VoiceOp
 from bot.voice.pacer import Pacer
 from bot.voice.playout import PlayoutBegan, PlayoutEnded
@@ -107,11 +108,28 @@ async def test_a_stage_without_encryption_works_and_speech_is_asked_for(voice: V
         assert edit["request_to_speak_timestamp"]
 
 
+@pytest.mark.parametrize("may_ask", [True, False])
+async def test_the_room_is_told_once_that_a_stage_does_not_hear_the_companion(
+    voice: VoiceServer, may_ask: bool
+) -> None:
+    lobby = Lobby(voice)
+    lobby.refuses_edits = not may_ask
+    async with Call(voice, lobby=lobby, room=STAGE) as call:
+        await call.until(lambda: call.of(StageSilent))
+        await voice.close(GUILD, ME, 4006)
+        await call.until(lambda: len(lobby.edits) == 2)
+        await call.until(lambda: call.connection.is_ready)
+        assert call.of(StageSilent) == [StageSilent(has_asked=may_ask)]
+        assert not call.of(VoiceClosed)
+
+
 async def test_with_the_right_to_mute_it_takes_the_stage_itself(voice: VoiceServer) -> None:
     lobby = Lobby(voice, permissions=ALL_PERMISSIONS | discord.Permissions(mute_members=True))
     async with Call(voice, lobby=lobby, room=STAGE) as call:
         await call.until(lambda: lobby.edits)
         assert lobby.edits[0]["suppress"] is False
+        await call.until(lambda: call.connection.is_ready)
+        assert not call.of(StageSilent)
 
 
 async def test_the_trace_names_opcodes_and_sizes_alone(voice: VoiceServer) -> None:
@@ -258,6 +276,24 @@ async def test_who_is_there_is_known_before_and_after(voice: VoiceServer) -> Non
         await call.member(BOB)
         await call.until(lambda: call.of(MemberArrived))
         assert call.connection.present == {ALICE, BOB}
+
+
+async def test_whose_sound_it_is_shows_from_their_key_when_the_map_was_missed(voice: VoiceServer) -> None:
+    async with Call(voice, allowed=(), room=HALL) as call:
+        alice, bob = await call.member(ALICE), await call.member(BOB)
+        await alice.until_ready(others={ME, ALICE, BOB})
+        await bob.until_ready(others={ME, ALICE, BOB})
+        voice.sabotage(ME).drop[VoiceOp.SPEAKING] = 1000
+        call.connection.allow(ALICE)
+        await call.until(lambda: call.lobby.asked[-1] == (HALL, False))
+        voice.set_deaf(GUILD, ME, False)
+        await asyncio.gather(alice.speak(tone(ALICE_HZ, 1.2)), bob.speak(tone(BOB_HZ, 1.2)))
+        assert strength(call.sound_of(ALICE), ALICE_HZ) > 0.1
+        assert len(call.sound_of(ALICE)) > MODEL_RATE_HZ  # what was said before the key told is heard as well
+        assert strength(call.sound_of(ALICE), BOB_HZ) < 0.01
+        assert len(call.sound_of(BOB)) == 0
+        stats = call.connection.stats()
+        assert stats.receiver.unmapped > 50  # of Bob, who has not agreed
 
 
 async def test_a_voice_state_alone_makes_a_newcomer_welcome_in_the_encrypted_group(voice: VoiceServer) -> None:

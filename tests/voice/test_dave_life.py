@@ -13,17 +13,25 @@ from hypothesis import strategies as st
 from bot.errors import VoiceFault
 from bot.rehearsal.delivery import Parcel
 from bot.voice.dave import (
-    FAILURES_TOLERATED,
     PLAINTEXT_GRACE_S,
     RECOVERIES_TOLERATED,
     RECOVERY_GRACE_S,
     TRANSITION_EXPIRY_S,
 )
-from bot.voice.events import UnexpectedParticipant, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.events import (
+    EncryptionMissing,
+    MemberUnheard,
+    UnexpectedParticipant,
+    VoiceClosed,
+    VoiceInterrupted,
+    VoiceReady,
+)
+from bot.voice.formation import FORM_S
 from bot.voice.gateway import State
 from bot.voice.opcodes import VoiceOp
 from bot.voice.reconnection import REJOINS
 from bot.voice.undecryptable import Undecryptable
+from bot.voice.unheard import FAILURES_TOLERATED, GROUP_TRIES, SESSION_TRIES
 
 pytestmark = pytest.mark.core
 
@@ -484,21 +492,145 @@ def test_a_good_frame_ends_a_run_of_failures() -> None:
     assert room.recoveries() == 0
 
 
-def test_when_recovering_does_not_help_a_fresh_voice_session_is_asked_for() -> None:
+def fail(room: Room, speaker: int, listener: int = 101) -> None:
+    """A run of frames that nobody could open, once the grace after a change of keys is over."""
+    room.advance(RECOVERY_GRACE_S + 1)
+    frame = foreign_frame()
+    for _ in range(FAILURES_TOLERATED + 1):
+        assert isinstance(room.gateways[listener].decrypt(speaker, frame), Undecryptable)
+    room.advance(0.2)
+
+
+def hear(room: Room, speaker: int, listener: int = 101) -> None:
+    frame = room.gateways[speaker].encrypt(OPUS)
+    assert frame is not None
+    assert room.gateways[listener].decrypt(speaker, frame) == OPUS
+
+
+def test_when_recovering_does_not_help_a_fresh_voice_session_is_asked_for_once() -> None:
     room = Room()
     room.join(*members(2))
-    frame = foreign_frame()
     gateway = room.gateways[101]
-    for _ in range(RECOVERIES_TOLERATED + 1):
-        room.advance(6)
-        for _ in range(FAILURES_TOLERATED + 1):
-            gateway.decrypt(102, frame)
-    gateway.tick(room.now)
-    assert gateway.state is State.PAUSING
-    assert gateway.dave_stats().recoveries == RECOVERIES_TOLERATED
+    for _ in range(GROUP_TRIES):
+        fail(room, 102)
+    assert gateway.dave_stats().recoveries == GROUP_TRIES
+    assert gateway.stats().rejoins == 0
+    fail(room, 102)
     room.advance(1)
+    assert gateway.stats().rejoins == 1
     assert VoiceInterrupted(None) not in [event for user, event in room.raised if user == 102]
     room.assert_all_hear_all()
+
+
+def test_a_member_whose_client_is_broken_cannot_end_the_call() -> None:
+    room = Room()
+    room.join(*members(2))
+    gateway = room.gateways[101]
+    for _ in range(40):
+        fail(room, 102)
+    assert gateway.state is State.ESTABLISHED
+    assert gateway.stats().rejoins == SESSION_TRIES
+    assert room.ops_said(101).count(VoiceOp.INVALID_COMMIT_WELCOME) == GROUP_TRIES
+    assert room.raised.count((101, MemberUnheard(102))) == 1
+    assert gateway.dave_stats().left_out == 1
+
+
+def test_a_member_whose_client_is_broken_disturbs_nobody_while_others_are_heard() -> None:
+    room = Room()
+    room.join(*members(3))
+    room.advance(RECOVERY_GRACE_S + 1)
+    frame = foreign_frame()
+    for _ in range(5 * FAILURES_TOLERATED):
+        room.gateways[101].decrypt(102, frame)
+        hear(room, 103)
+    room.advance(0.2)
+    assert room.recoveries() == 0
+    assert room.raised.count((101, MemberUnheard(102))) == 1
+
+
+def test_a_member_who_was_left_out_is_heard_again_as_soon_as_a_frame_opens_and_not_told_of_twice() -> None:
+    room = Room()
+    room.join(*members(2))
+    for _ in range(GROUP_TRIES + SESSION_TRIES + 1):
+        fail(room, 102)
+    room.advance(RECOVERY_GRACE_S)
+    assert room.gateways[101].dave_stats().left_out == 1
+    hear(room, 102)
+    assert room.gateways[101].dave_stats().left_out == 0
+    for _ in range(2 * (GROUP_TRIES + SESSION_TRIES + 1)):
+        fail(room, 102)
+    assert room.raised.count((101, MemberUnheard(102))) == 1
+
+
+def test_whoever_is_heard_only_until_the_keys_changed_is_no_proof_that_the_keys_are_good() -> None:
+    room = Room()
+    room.join(*members(3))
+    room.advance(RECOVERY_GRACE_S + 1)
+    frame = foreign_frame()
+    for _ in range(FAILURES_TOLERATED // 2 - 1):
+        room.gateways[101].decrypt(102, frame)
+    hear(room, 103)  # what was under way when the group went on without us
+    for _ in range(FAILURES_TOLERATED):
+        room.gateways[101].decrypt(102, frame)
+        room.gateways[101].decrypt(103, frame)
+    room.advance(0.2)
+    assert room.recoveries() == 1
+    assert (101, MemberUnheard(102)) not in room.raised
+
+
+# ---------------------------------------------------------------------------- a group that never forms
+
+
+def withhold(parcel: Parcel) -> list[Parcel]:
+    return [] if parcel.op in {VoiceOp.PROPOSALS, VoiceOp.WELCOME, VoiceOp.ANNOUNCE_COMMIT} else [parcel]
+
+
+def test_a_group_that_never_forms_is_asked_for_twice_then_the_room_is_told_and_that_is_all() -> None:
+    room = Room(tamper=withhold)
+    room.join(*members(2))
+    room.advance(FORM_S - 1)
+    assert VoiceOp.INVALID_COMMIT_WELCOME not in room.ops_said(101)
+    room.advance(2)
+    assert room.ops_said(101).count(VoiceOp.INVALID_COMMIT_WELCOME) == 1
+    assert room.gateways[101].stats().rejoins == 0
+    room.advance(FORM_S + 1)
+    assert room.gateways[101].stats().rejoins == 1
+    assert (101, EncryptionMissing()) not in room.raised
+    room.advance(10 * FORM_S)
+    assert room.raised.count((101, EncryptionMissing())) == 1
+    assert room.ops_said(101).count(VoiceOp.INVALID_COMMIT_WELCOME) == 1
+    assert room.gateways[101].stats().rejoins == 1
+
+
+def test_joining_the_group_anew_helps_where_a_message_went_astray() -> None:
+    room = Room(tamper=withhold)
+    room.join(*members(2))
+    room.tamper = lambda parcel: [parcel]
+    room.advance(FORM_S + 2)
+    room.assert_all_hear_all()
+    assert sum(gateway.stats().rejoins for gateway in room.gateways.values()) == 0
+    # A group that stood is a reason to try as hard the next time.
+    (tried,) = [user for user in members(2) if VoiceOp.INVALID_COMMIT_WELCOME in room.ops_said(user)]
+    room.said.clear()
+    room.tamper = withhold
+    room.leave(*{*members(2)} - {tried})
+    room.join(103)
+    room.advance(2 * FORM_S + 2)
+    assert room.ops_said(tried).count(VoiceOp.INVALID_COMMIT_WELCOME) == 1
+    assert room.gateways[tried].stats().rejoins == 1
+
+
+def test_nothing_is_missing_while_nobody_else_is_here_or_the_call_is_not_encrypted() -> None:
+    alone = Room()
+    alone.join(101)
+    alone.advance(4 * FORM_S)
+    plain = Room()
+    plain.deliver(plain.delivery.join(50, plain.now, 0))
+    plain.join(*members(2))
+    plain.advance(4 * FORM_S)
+    for room in (alone, plain):
+        assert VoiceOp.INVALID_COMMIT_WELCOME not in room.ops_said(101)
+        assert room.gateways[101].stats().rejoins == 0
 
 
 def break_welcomes(parcel: Parcel) -> list[Parcel]:
