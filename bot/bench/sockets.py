@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import time
 from collections.abc import Coroutine, Iterable
 from contextlib import ExitStack, suppress
 from itertools import pairwise
@@ -13,17 +14,17 @@ from typing import Any, Final
 from bot.audio.opus import EncoderProfile
 from bot.bench.duplex import step
 from bot.bench.figures import Figure, grid_deviations_ms, missing_share, percentile, ratio
-from bot.bench.function_calls import BareInbound, sealed
+from bot.bench.function_calls import BareInbound, Sealed, sealed
 from bot.bench.group import Group, Speaker
 from bot.bench.load import FRAME_S, Tally
 from bot.bench.material import packets
-from bot.bench.measure import interleaved, rss_mb, thread_count
+from bot.bench.measure import rss_mb, thread_count
 from bot.bench.world import RoomCall, World, loop_factory, open_world, stopwatch
 
 STREAMS: Final = 25
-PACED_S: Final = 5.0
-FLOOR_PACKETS: Final = 40
-FLOOR_ROUNDS: Final = 5
+PACED_S: Final = 4.0
+FLOOR_PACKETS: Final = 100
+UDP_ROUNDS: Final = 3
 
 BUSY: Final = 0.75
 PROBES: Final = 6
@@ -51,50 +52,54 @@ def udp() -> list[Figure]:
 
 
 async def _udp() -> list[Figure]:
-    floors = [_bare_floor_us()]
+    bare = _bare_streams()
+    costs: list[float] = []
+    floors: list[float] = []
     async with open_world() as world:
         await world.grow(STREAMS, has_model=False)
-        world.ask("speak", STREAMS)
-        await asyncio.sleep(1.5)
-        costs: list[float] = []
-        for _ in range(3):
+        for number in range(UDP_ROUNDS):
+            world.ask("speak", STREAMS)
+            await asyncio.sleep(1.0)
             before = sum(call.frames for call in world.calls)
             with stopwatch() as taken:
                 await asyncio.sleep(PACED_S)
             costs.append(taken["cpu_s"] / (sum(call.frames for call in world.calls) - before) * 1e6)
-        world.ask("speak", 0)
-        await asyncio.sleep(0.3)
+            world.ask("speak", 0)
+            await asyncio.sleep(0.3)
+            floors.append(await _paced_floor_us(bare, number))
         spoken = sum(len(tally.spoken_at) for tally in world.tallies())
         missing = missing_share(spoken, sum(call.frames for call in world.calls))
-    floors.append(_bare_floor_us())
-    cost_us, floor_us = percentile(costs, 0.5), sum(floors) / len(floors)
     return [
-        ratio("udp", f"{STREAMS} streams over UDP, CPU a packet", cost_us, floor_us, 1.6),
+        ratio("udp", f"{STREAMS} streams, CPU a packet", percentile(costs, 0.5), percentile(floors, 0.5), 1.6),
         Figure("udp", "packets said and not heard", missing * 100, "%", 0.1),
     ]
 
 
-def _bare_floor_us() -> float:
-    """The bare codec and ciphers for as many streams in turn, so that their states do not stay in the nearest cache either."""
-    groups = [Group((ALICE, BOB)) for _ in range(STREAMS)]
-    bare = [BareInbound(group.members[BOB].session, ALICE) for group in groups]
-    speakers = [Speaker(group.members[ALICE]) for group in groups]
+def _bare_streams() -> list[tuple[BareInbound, list[Sealed]]]:
+    """As many streams for the bare codec and the bare ciphers, with packets for every round."""
     opus = packets(16.0, 0.0)
-    rounds = [
-        [
-            [sealed(speaker.datagram(opus[number % len(opus)])) for speaker in speakers]
-            for number in range(FLOOR_PACKETS)
-        ]
-        for _ in range(FLOOR_ROUNDS * 3)
-    ]
+    streams: list[tuple[BareInbound, list[Sealed]]] = []
+    for stream in range(STREAMS):
+        group = Group((ALICE, BOB))
+        speaker = Speaker(group.members[ALICE])
+        count = UDP_ROUNDS * FLOOR_PACKETS
+        said = [sealed(speaker.datagram(opus[(number + 131 * stream) % len(opus)])) for number in range(count)]
+        streams.append((BareInbound(group.members[BOB].session, ALICE), said))
+    return streams
 
-    def once(number: int) -> int:
-        for turn in rounds[number]:
-            for stream, packet in zip(bare, turn, strict=True):
-                stream.run([packet])
-        return FLOOR_PACKETS * STREAMS
 
-    return interleaved([once], FLOOR_ROUNDS)[0] * 1e6
+async def _paced_floor_us(streams: list[tuple[BareInbound, list[Sealed]]], number: int) -> float:
+    """The bare calls at the pace of the streams, so that caches are as cold and the clock as slow as they are for us: their time alone."""
+    spent = 0.0
+    deadline = time.monotonic()
+    for turn in range(number * FLOOR_PACKETS, (number + 1) * FLOOR_PACKETS):
+        for bare, said in streams:
+            deadline += FRAME_S / STREAMS
+            await asyncio.sleep(max(0.0, deadline - time.monotonic()))
+            started = time.process_time()
+            bare.run([said[turn]])
+            spent += time.process_time() - started
+    return spent / FLOOR_PACKETS / STREAMS * 1e6
 
 
 # ---------------------------------------------------------------------------- latencies
