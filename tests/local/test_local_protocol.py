@@ -1,0 +1,200 @@
+import base64
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.local.protocol import Act, Answer, Forget, Hear, Send, Session, Sound, Stop
+
+pytestmark = pytest.mark.core
+
+TONE = b"\x00\x20\x00\xe0" * 2400
+QUIET = bytes(9600)
+
+
+def append(pcm: bytes) -> dict[str, str]:
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()}
+
+
+def manual() -> Session:
+    session = Session("sess_1", "kith-local")
+    session.receive({"type": "session.update", "session": {"turn_detection": None, "instructions": "Name: Yue"}})
+    return session
+
+
+def kinds(acts: list[Act]) -> list[str]:
+    return [act.kind if isinstance(act, Send) else type(act).__name__ for act in acts]
+
+
+def refusal(acts: list[Act]) -> str:
+    [act] = acts
+    assert isinstance(act, Send)
+    assert act.kind == "error"
+    return str(act.fields["error"]["message"])
+
+
+def heard(session: Session, pcm: bytes = TONE) -> Hear:
+    session.receive(append(pcm))
+    return next(act for act in session.receive({"type": "input_audio_buffer.commit"}) if isinstance(act, Hear))
+
+
+def test_a_session_begins_with_session_created():
+    assert kinds(Session("sess_1", "m").begin()) == ["session.created"]
+
+
+def test_a_manual_utterance_is_heard_while_it_comes_and_announced_when_it_is_committed():
+    session = manual()
+    assert session.receive(append(TONE)) == [Sound(TONE)]
+    acts = session.receive({"type": "input_audio_buffer.commit"})
+    assert kinds(acts) == ["input_audio_buffer.committed", "conversation.item.created", "Hear"]
+
+
+def test_what_was_understood_is_told_and_remembered():
+    session = manual()
+    item = heard(session).item
+    [told] = session.understood(item, "hello")
+    assert isinstance(told, Send)
+    assert told.fields["transcript"] == "hello"
+    assert session.items[-1].text == "hello"
+
+
+def test_a_commit_of_nothing_and_a_commit_under_detection_are_refused_in_the_services_words():
+    session = manual()
+    assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
+    session.receive({"type": "session.update", "session": {"turn_detection": {"type": "server_vad"}}})
+    assert refusal(session.receive({"type": "input_audio_buffer.commit"})) == "commit when server vad"
+
+
+def test_a_clear_forgets_what_came_in():
+    session = manual()
+    session.receive(append(TONE))
+    assert kinds(session.receive({"type": "input_audio_buffer.clear"})) == ["Forget", "input_audio_buffer.cleared"]
+    assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
+
+
+def test_detection_needs_silence_in_the_stream_to_end_a_turn_and_then_answers_by_itself():
+    session = Session("sess_1", "m")
+    detection = {"type": "server_vad", "silence_duration_ms": 300, "energy_awakeness_threshold": 1000}
+    session.receive({"type": "session.update", "session": {"turn_detection": detection}})
+    assert session.receive(append(QUIET)) == []
+    assert kinds(session.receive(append(TONE))) == ["input_audio_buffer.speech_started"]
+    assert session.receive(append(QUIET)) == []
+    acts = session.receive(append(QUIET))
+    assert kinds(acts) == [
+        "input_audio_buffer.speech_stopped",
+        "Sound",
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+        "Hear",
+        "response.created",
+        "Answer",
+    ]
+
+
+def test_speech_over_a_reply_stops_it_under_detection():
+    session = Session("sess_1", "m")
+    detection = {"type": "server_vad", "silence_duration_ms": 100, "energy_awakeness_threshold": 1000}
+    session.receive({"type": "session.update", "session": {"turn_detection": detection}})
+    acts = session.receive(append(TONE + QUIET))
+    answer = next(act for act in acts if isinstance(act, Answer))
+    session.spoke(answer.response_id, "Once ", TONE)
+    acts = session.receive(append(TONE))
+    assert Stop(answer.response_id) in acts
+    assert [
+        act.fields["response"]["status"] for act in acts if isinstance(act, Send) and act.kind == "response.done"
+    ] == ["cancelled"]
+    assert session.spoke(answer.response_id, "upon", TONE) == []
+
+
+def test_one_response_at_a_time_and_none_of_nothing():
+    session = manual()
+    assert "continue_final_message" in refusal(session.receive({"type": "response.create"}))
+    heard(session)
+    assert kinds(session.receive({"type": "response.create"})) == ["response.created", "Answer"]
+    assert refusal(session.receive({"type": "response.create"})) == "ongoing response already exists"
+
+
+def test_a_reply_streams_its_words_with_its_sound_and_ends_with_done():
+    session = manual()
+    heard(session)
+    answer = next(act for act in session.receive({"type": "response.create"}) if isinstance(act, Answer))
+    first = kinds(session.spoke(answer.response_id, "Hello ", TONE))
+    assert first[-2:] == ["response.audio_transcript.delta", "response.audio.delta"]
+    assert kinds(session.spoke(answer.response_id, "there.", TONE)) == first[-2:]
+    last = kinds(session.finished(answer.response_id))
+    assert last[0] == "response.audio.done"
+    assert last[-1] == "response.done"
+    assert session.items[-1].text == "Hello there."
+    assert kinds(session.receive({"type": "response.create"}))[0] == "response.created"
+
+
+def test_a_cancel_ends_the_response_and_a_late_one_is_refused():
+    session = manual()
+    heard(session)
+    session.receive({"type": "response.create"})
+    assert kinds(session.receive({"type": "response.cancel"})) == ["Stop", "response.done"]
+    assert refusal(session.receive({"type": "response.cancel"})) == "no ongoing response to cancel"
+
+
+def test_a_failed_response_says_so_and_the_session_goes_on():
+    session = manual()
+    heard(session)
+    answer = next(act for act in session.receive({"type": "response.create"}) if isinstance(act, Answer))
+    assert kinds(session.finished(answer.response_id, has_failed=True)) == ["error", "response.done"]
+    assert kinds(session.receive({"type": "response.create"}))[0] == "response.created"
+
+
+def test_items_are_created_and_deleted_by_the_servers_ids():
+    session = manual()
+    content = [{"type": "input_text", "text": "[Alice] types: hi"}]
+    item = {"type": "message", "id": "mine", "role": "user", "content": content}
+    [created] = session.receive({"type": "conversation.item.create", "item": item})
+    assert isinstance(created, Send)
+    item_id = created.fields["item"]["id"]
+    assert item_id != "mine"
+    assert "cannot find item" in refusal(session.receive({"type": "conversation.item.delete", "item_id": "mine"}))
+    assert kinds(session.receive({"type": "conversation.item.delete", "item_id": item_id})) == [
+        "conversation.item.deleted"
+    ]
+    assert not session.items
+
+
+def test_an_assistant_item_with_sound_or_a_function_call_is_refused():
+    session = manual()
+    sound = {"type": "message", "role": "assistant", "content": [{"type": "audio", "audio": ""}]}
+    assert refusal(session.receive({"type": "conversation.item.create", "item": sound})) == "invalid event format"
+    call = {"type": "function_call", "name": "x"}
+    words = refusal(session.receive({"type": "conversation.item.create", "item": call}))
+    assert words == "item.type must be message or function_call_output"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+events = st.one_of(
+    json_values,
+    st.builds(
+        lambda kind, fields: {**fields, "type": kind},
+        st.sampled_from(sorted(Session("s", "m")._answers)),
+        st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("session", "audio", "item", "item_id", "previous_item_id"), json_values)
+        ),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(events, max_size=8))
+def test_whatever_a_client_sends_the_session_answers_and_goes_on(sent):
+    session = Session("sess_1", "m")
+    for event in sent:
+        for act in session.receive(event):
+            assert isinstance(act, (Send, Sound, Forget, Hear, Answer, Stop))
+            if isinstance(act, Send):
+                json.dumps(dict(act.fields))
+    session.receive({"type": "session.update", "session": {"turn_detection": None, "voice": "en", "instructions": ""}})
+    session.receive(append(TONE))
+    assert kinds(session.receive({"type": "input_audio_buffer.commit"}))[-1] == "Hear"

@@ -1,0 +1,261 @@
+"""The local model over a real socket: with the parts that ship, and with services in their place."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from websockets.asyncio.client import ClientConnection, connect
+
+from bot.local.__main__ import open_parts
+from bot.local.launch import LocalModel
+from bot.local.server import serve_local
+from bot.local.speech import synthesise
+from bot.settings import Settings, load_settings
+
+pytestmark = pytest.mark.shell
+
+INSTRUCTIONS = "Name: Yue\nLanguage: en\nManner: witty\n"
+
+
+class Caller:
+    """A client of the dialect, as bare as can be."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.seen: list[dict] = []
+
+    async def say(self, kind: str, **fields: object) -> None:
+        await self.socket.send(json.dumps({"type": kind, **fields}))
+
+    async def until(self, kind: str) -> dict:
+        async with asyncio.timeout(20):
+            while True:
+                event = json.loads(await self.socket.recv())
+                self.seen.append(event)
+                if event["type"] == kind:
+                    return event
+
+    async def open(self, detection: dict | None = None, voice: str = "en-us+f3") -> None:
+        await self.until("session.created")
+        await self.say(
+            "session.update", session={"turn_detection": detection, "instructions": INSTRUCTIONS, "voice": voice}
+        )
+        await self.until("session.updated")
+
+    async def utter(self, text: str, name: str = "Alice") -> None:
+        part = [{"type": "input_text", "text": f"[{name}] speaks:"}]
+        await self.say("conversation.item.create", item={"type": "message", "role": "user", "content": part})
+        await self.append(synthesise(text, "en-us+f3").tobytes() + bytes(9600))
+
+    async def append(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), 9600):
+            audio = base64.b64encode(pcm[start : start + 9600]).decode()
+            await self.say("input_audio_buffer.append", audio=audio)
+
+    def sound(self) -> bytes:
+        return b"".join(
+            base64.b64decode(event["delta"]) for event in self.seen if event["type"] == "response.audio.delta"
+        )
+
+    def words(self) -> str:
+        return "".join(
+            event["delta"] for event in self.seen if event["type"] == "response.audio_transcript.delta"
+        ).strip()
+
+
+@contextlib.asynccontextmanager
+async def caller(url: str) -> AsyncIterator[Caller]:
+    async with connect(url) as socket:
+        yield Caller(socket)
+
+
+@contextlib.asynccontextmanager
+async def model(**settings: object) -> AsyncIterator[str]:
+    async with open_parts(load_settings(**settings)) as parts, serve_local(parts) as url:
+        yield url
+
+
+async def test_a_spoken_question_is_answered_aloud_by_name():
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        await alice.utter("What is your name?")
+        await alice.say("input_audio_buffer.commit")
+        await alice.say("response.create")
+        kind = "conversation.item.input_audio_transcription.completed"
+        assert (await alice.until(kind))["transcript"].lower().startswith("what is your name")
+        done = await alice.until("response.done")
+        assert done["response"]["status"] == "completed"
+        assert "Yue" in alice.words()
+        assert "Alice" in alice.words()
+        assert len(alice.sound()) > 24_000
+
+
+async def test_the_models_own_detection_answers_after_silence():
+    async with model() as url, caller(url) as alice:
+        await alice.open({"type": "server_vad", "silence_duration_ms": 300})
+        await alice.utter("Tell me a joke.")
+        await alice.append(bytes(48_000))
+        await alice.until("input_audio_buffer.speech_started")
+        await alice.until("input_audio_buffer.speech_stopped")
+        await alice.until("response.done")
+        assert "Alice" in alice.words()
+
+
+async def test_a_cancel_stops_a_story_and_the_next_question_is_answered():
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        typed = [{"type": "input_text", "text": "[Alice] types: tell me a story"}]
+        item = {"type": "message", "role": "user", "content": typed}
+        await alice.say("conversation.item.create", item=item)
+        await alice.say("response.create")
+        await alice.until("response.audio.delta")
+        await alice.say("response.cancel")
+        assert (await alice.until("response.done"))["response"]["status"] == "cancelled"
+        told = len(alice.sound())
+        await alice.say(
+            "conversation.item.create",
+            item={**item, "content": [{"type": "input_text", "text": "[Alice] types: stop"}]},
+        )
+        await alice.say("response.create")
+        await alice.until("response.done")
+        assert len(alice.sound()) > told
+        cancelled, answered = [event["response"]["id"] for event in alice.seen if event["type"] == "response.created"]
+        since = alice.seen[[event["type"] for event in alice.seen].index("response.done") :]
+        late = {event["response_id"] for event in since if event["type"] == "response.audio.delta"}
+        assert late == {answered}
+        assert cancelled != answered
+
+
+async def test_two_talks_at_once_do_not_hear_each_other():
+    async with model() as url, caller(url) as alice, caller(url) as ben:
+        await asyncio.gather(alice.open(), ben.open())
+        for one, name, text in ((alice, "Alice", "what is my name"), (ben, "Ben", "what is my name")):
+            content = [{"type": "input_text", "text": f"[{name}] types: {text}"}]
+            await one.say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+            await one.say("response.create")
+        await asyncio.gather(alice.until("response.done"), ben.until("response.done"))
+        assert "Alice" in alice.words()
+        assert "Ben" not in alice.words()
+        assert "Ben" in ben.words()
+
+
+async def test_malformed_messages_are_answered_with_errors_and_the_talk_goes_on():
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        for message in ("{", "[]", '{"type": 7}', '{"type":"input_audio_buffer.append","audio":"%"}', b"\x00\xff"):
+            await alice.socket.send(message)
+            assert (await alice.until("error"))["error"]["type"] == "invalid_request_error"
+        await alice.utter("Hello there.")
+        await alice.say("input_audio_buffer.commit")
+        await alice.say("response.create")
+        assert (await alice.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_the_process_tells_its_address_answers_and_ends_with_its_parent():
+    async with LocalModel() as local:
+        async with caller(local.url) as alice:
+            await alice.open()
+        assert local.pid is not None
+        process = local._process
+    assert process is not None
+    assert process.returncode == 0
+
+
+class Services:
+    """What an OpenAI-compatible provider answers, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object, str]] = []
+        self.status = 200
+
+    async def transcribe(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        self.asked.append(("transcribe", form["file"].file.read()[:4], request.headers.get("Authorization", "")))
+        return web.json_response({"text": "你好"}, status=self.status)
+
+    async def chat(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked.append(("chat", body["messages"], request.headers.get("Authorization", "")))
+        return web.json_response({"choices": [{"message": {"content": "Fine. And you?"}}]}, status=self.status)
+
+    async def speak(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked.append(("speak", body["input"], request.headers.get("Authorization", "")))
+        import io
+        import wave
+
+        made = io.BytesIO()
+        with wave.open(made, "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(48_000)
+            file.writeframes(b"\x10\x00\x10\x00" * 24_000)
+        return web.Response(body=made.getvalue(), content_type="audio/wav", status=self.status)
+
+
+@contextlib.asynccontextmanager
+async def provider() -> AsyncIterator[tuple[Services, str]]:
+    services = Services()
+    application = web.Application()
+    application.router.add_post("/v1/audio/transcriptions", services.transcribe)
+    application.router.add_post("/v1/chat/completions", services.chat)
+    application.router.add_post("/v1/audio/speech", services.speak)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield services, f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+def service_settings(base: str) -> dict[str, object]:
+    return {
+        "kith_transcription_url": f"{base}/audio/transcriptions",
+        "kith_transcription_key": "k1",
+        "kith_chat_url": f"{base}/chat/completions",
+        "kith_chat_key": "k2",
+        "kith_speech_url": f"{base}/audio/speech",
+        "kith_speech_key": "k3",
+    }
+
+
+async def test_each_part_can_be_a_service_and_gets_its_own_key():
+    async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
+        await alice.open()
+        await alice.utter("whatever")
+        await alice.say("input_audio_buffer.commit")
+        await alice.say("response.create")
+        await alice.until("response.done")
+        assert [(part, key) for part, _, key in services.asked] == [
+            ("transcribe", "Bearer k1"),
+            ("chat", "Bearer k2"),
+            ("speak", "Bearer k3"),
+            ("speak", "Bearer k3"),
+        ]
+        assert services.asked[0][1] == b"RIFF"
+        messages = services.asked[1][1]
+        assert messages[0] == {"role": "system", "content": INSTRUCTIONS}
+        assert messages[-1] == {"role": "user", "content": "你好"}
+        assert alice.words() == "Fine. And you?"
+        assert len(alice.sound()) == pytest.approx(2 * 24_000, abs=200)
+
+
+async def test_a_service_that_refuses_fails_the_response_and_not_the_talk():
+    async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
+        services.status = 500
+        await alice.open()
+        for _ in range(2):
+            await alice.utter("whatever")
+            await alice.say("input_audio_buffer.commit")
+            await alice.say("response.create")
+            assert (await alice.until("response.done"))["response"]["status"] == "failed"
+
+
+def test_keys_of_services_stay_out_of_what_is_shown():
+    settings: Settings = load_settings(kith_chat_key="very-secret")
+    assert "very-secret" not in repr(settings)
