@@ -126,7 +126,7 @@ def parse_scene(text: str, source: str) -> Scene:
 def load_scene(path: Path) -> Scene:
     """From a file, or by the name of a shipped scene (`demo`)."""
     shipped = SCENES / f"{path}.toml"
-    chosen = shipped if not path.exists() and shipped.exists() else path
+    chosen = shipped if not path.is_file() and shipped.exists() else path
     try:
         return parse_scene(chosen.read_text(encoding="utf-8"), str(path))
     except OSError as error:

@@ -3,7 +3,11 @@
 import asyncio
 import base64
 import contextlib
+import io
 import json
+import os
+import signal
+import wave
 from collections.abc import AsyncIterator
 
 import pytest
@@ -165,6 +169,23 @@ async def test_the_process_tells_its_address_answers_and_ends_with_its_parent():
     assert process.returncode == 0
 
 
+async def test_a_process_that_dies_is_started_again_at_the_same_address():
+    async with LocalModel() as local:
+        url = local.url
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while not local.restarts or local._process is None or local._process.returncode is not None:  # noqa: ASYNC110 -- the watch tells nobody
+                await asyncio.sleep(0.05)
+            while True:
+                with contextlib.suppress(OSError):
+                    async with caller(url) as alice:
+                        await alice.open()
+                        break
+                await asyncio.sleep(0.05)
+        assert local.url == url
+
+
 class Services:
     """What an OpenAI-compatible provider answers, and what it was asked."""
 
@@ -185,9 +206,6 @@ class Services:
     async def speak(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(("speak", body["input"], request.headers.get("Authorization", "")))
-        import io
-        import wave
-
         made = io.BytesIO()
         with wave.open(made, "wb") as file:
             file.setnchannels(2)
