@@ -197,6 +197,7 @@ class Companion:
             self.pacer,
             EncoderProfile(settings.kith_encoder_profile),
             settings.kith_input_rate_hz,
+            output_rate_hz=settings.kith_output_rate_hz,
             allowed=allowed,
             tls=self._tls,
         )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 
+from bot.audio.frame import MODEL_RATE_HZ
 from bot.errors import SettingError
 from bot.realtime.dialect import ConnectOptions
 from bot.settings import Settings
@@ -15,8 +16,11 @@ def check_settings(settings: Settings) -> None:
     """What settings say together. Raises `SettingError`."""
     if settings.provider == "stepfun" and settings.stepfun_api_key is None:
         raise SettingError("STEPFUN_API_KEY: expected a key, since KITH_PROVIDER is stepfun")
-    if settings.kith_input_rate_hz != settings.kith_output_rate_hz:
-        raise SettingError("KITH_OUTPUT_RATE_HZ: expected the same rate as KITH_INPUT_RATE_HZ")
+    if settings.provider == "local":
+        rates = {"KITH_INPUT_RATE_HZ": settings.kith_input_rate_hz, "KITH_OUTPUT_RATE_HZ": settings.kith_output_rate_hz}
+        for name, rate_hz in rates.items():
+            if rate_hz != MODEL_RATE_HZ:
+                raise SettingError(f"{name}: expected {MODEL_RATE_HZ}, the one rate of the local model")
 
 
 def model_options(settings: Settings, local_url: str | None) -> ConnectOptions:
