@@ -1,6 +1,7 @@
 import asyncio
 import itertools
-from datetime import datetime
+from datetime import datetime, tzinfo
+from typing import Self as ThisType
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ YUE = Self("Xiao Yue", "en", "witty", ("okay, hear me out", "你品，你细品"
 
 class Noon(datetime):
     @classmethod
-    def now(cls, tz=None):
+    def now(cls, tz: tzinfo | None = None) -> ThisType:
         return cls(2026, 3, 2, 12, 5)
 
 
@@ -41,11 +42,11 @@ def ask(
         ("数到三", "一，二，三"),
     ],
 )
-def test_it_answers_what_it_knows(text, expected):
+def test_it_answers_what_it_knows(text: str, expected: str) -> None:
     assert expected in ask(text)
 
 
-def test_it_answers_the_speaker_by_name_on_every_topic_that_addresses_anybody():
+def test_it_answers_the_speaker_by_name_on_every_topic_that_addresses_anybody() -> None:
     for topic in script().topics:
         for tone in TONES:
             for line in topic.lines(tone):
@@ -54,12 +55,12 @@ def test_it_answers_the_speaker_by_name_on_every_topic_that_addresses_anybody():
                 )
 
 
-def test_every_sentence_of_the_script_finds_its_own_topic():
+def test_every_sentence_of_the_script_finds_its_own_topic() -> None:
     for sentence, topic in script().sentences.items():
         assert find_topic(sentence) is topic
 
 
-def test_every_topic_says_something_complete_in_every_manner():
+def test_every_topic_says_something_complete_in_every_manner() -> None:
     for topic in script().topics:
         for tone in TONES:
             me = Self("Yue", "zh" if tone == "zh" else "en", tone)
@@ -68,14 +69,14 @@ def test_every_topic_says_something_complete_in_every_manner():
             assert "{" not in text, (topic.name, tone, text)
 
 
-def test_a_name_that_was_told_is_used_from_then_on():
+def test_a_name_that_was_told_is_used_from_then_on() -> None:
     brain = Brain(now=Noon)
     assert "Bob" in ask("my name is bob", brain)
     assert "Bob" in ask("what is my name", brain)
     assert "Ben" in ask("what is my name", brain, speaker="Ben")
 
 
-def test_a_riddle_waits_for_its_answer_and_counts_who_knew_it():
+def test_a_riddle_waits_for_its_answer_and_counts_who_knew_it() -> None:
     brain = Brain(now=Noon)
     question = ask("tell me a riddle", brain)
     puzzle = next(one for one in script().puzzles["riddle"] if one.question in question)
@@ -85,7 +86,7 @@ def test_a_riddle_waits_for_its_answer_and_counts_who_knew_it():
     assert "not asked anything" in ask("i give up", brain)
 
 
-def test_more_goes_on_with_the_last_game_and_nothing_is_told_twice_before_all_is():
+def test_more_goes_on_with_the_last_game_and_nothing_is_told_twice_before_all_is() -> None:
     brain = Brain(now=Noon)
     jokes = [
         ask("tell me a joke" if not number else "another one", brain) for number in range(len(script().jokes["en"]))
@@ -94,19 +95,19 @@ def test_more_goes_on_with_the_last_game_and_nothing_is_told_twice_before_all_is
     assert len(set(told)) == len(told)
 
 
-def test_brief_shortens_stories_until_asked_otherwise():
+def test_brief_shortens_stories_until_asked_otherwise() -> None:
     brain = Brain(now=Noon)
     long = len(ask("tell me a story", brain))
     ask("be brief", brain)
     assert len(ask("tell me a story", brain)) < long / 2
 
 
-def test_personas_answer_in_manners_of_their_own():
+def test_personas_answer_in_manners_of_their_own() -> None:
     answers = {ask("who are you", me=Self("X", "en", tone)) for tone in ("plain", "witty", "gentle", "bright")}
     assert len(answers) == 4
 
 
-def test_a_catchphrase_comes_at_most_once_in_six_replies():
+def test_a_catchphrase_comes_at_most_once_in_six_replies() -> None:
     brain = Brain(now=Noon)
     replies = [ask("tell me a fact", brain) for _ in range(18)]
     at = [index for index, reply in enumerate(replies) if "hear me out" in reply]
@@ -114,18 +115,18 @@ def test_a_catchphrase_comes_at_most_once_in_six_replies():
     assert all(later - earlier >= 6 for earlier, later in itertools.pairwise(at))
 
 
-def test_what_was_not_understood_is_told_apart_from_what_was_not_known():
+def test_what_was_not_understood_is_told_apart_from_what_was_not_known() -> None:
     assert any(line.split(",")[0][:12] in ask("") for line in script().topic("not-caught").lines("witty"))
     assert any(line.split(",")[0][:12] in ask("zxq wvu") for line in script().topic("not-understood").lines("witty"))
 
 
-def test_it_reads_itself_from_the_instructions():
+def test_it_reads_itself_from_the_instructions() -> None:
     me = Self.of("Name: Quill\nLanguage: en\nManner: a quiz host, bright, with a bell\nCatchphrases: ding | 叮\n\nmore")
     assert me == Self("Quill", "en", "bright", ("ding", "叮"))
     assert Self.of("be nice") == Self()
 
 
-def test_the_last_mark_names_the_speaker_and_a_typed_line_is_what_was_said():
+def test_the_last_mark_names_the_speaker_and_a_typed_line_is_what_was_said() -> None:
     items = [
         Item("1", "user", "[Alice] speaks:"),
         Item("2", "user", "hello"),
@@ -137,7 +138,7 @@ def test_the_last_mark_names_the_speaker_and_a_typed_line_is_what_was_said():
     assert people(items) == ["Alice", "Ben"]
 
 
-def test_the_host_may_ask_for_a_greeting_or_a_goodbye():
+def test_the_host_may_ask_for_a_greeting_or_a_goodbye() -> None:
     greet = Item("1", "system", 'Greet the room briefly. In the talk: "Alice", "Ben".')
     assert said([greet]) == Said("Alice and Ben", "", "greeting")
     assert said([greet, Item("2", "system", "Say goodbye to the room now.")]).order == "farewell"
@@ -148,6 +149,6 @@ def test_the_host_may_ask_for_a_greeting_or_a_goodbye():
     st.lists(st.tuples(st.sampled_from(["user", "system", "assistant", "tool"]), st.text(max_size=80)), max_size=6),
     st.text(max_size=200),
 )
-def test_whatever_is_said_there_is_an_answer(lines, instructions):
+def test_whatever_is_said_there_is_an_answer(lines: list[tuple[str, str]], instructions: str) -> None:
     items = [Item(str(number), role, text) for number, (role, text) in enumerate(lines)]
     assert asyncio.run(Brain(now=Noon).answer(instructions, items))

@@ -1,5 +1,6 @@
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,18 +40,18 @@ def heard(session: Session, pcm: bytes = TONE) -> Hear:
     return next(act for act in session.receive({"type": "input_audio_buffer.commit"}) if isinstance(act, Hear))
 
 
-def test_a_session_begins_with_session_created():
+def test_a_session_begins_with_session_created() -> None:
     assert kinds(Session("sess_1", "m").begin()) == ["session.created"]
 
 
-def test_a_manual_utterance_is_heard_while_it_comes_and_announced_when_it_is_committed():
+def test_a_manual_utterance_is_heard_while_it_comes_and_announced_when_it_is_committed() -> None:
     session = manual()
     assert session.receive(append(TONE)) == [Sound(TONE)]
     acts = session.receive({"type": "input_audio_buffer.commit"})
     assert kinds(acts) == ["input_audio_buffer.committed", "conversation.item.created", "Hear"]
 
 
-def test_what_was_understood_is_told_and_remembered():
+def test_what_was_understood_is_told_and_remembered() -> None:
     session = manual()
     item = heard(session).item
     [told] = session.understood(item, "hello")
@@ -59,21 +60,21 @@ def test_what_was_understood_is_told_and_remembered():
     assert session.items[-1].text == "hello"
 
 
-def test_a_commit_of_nothing_and_a_commit_under_detection_are_refused_in_the_services_words():
+def test_a_commit_of_nothing_and_a_commit_under_detection_are_refused_in_the_services_words() -> None:
     session = manual()
     assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
     session.receive({"type": "session.update", "session": {"turn_detection": {"type": "server_vad"}}})
     assert refusal(session.receive({"type": "input_audio_buffer.commit"})) == "commit when server vad"
 
 
-def test_a_clear_forgets_what_came_in():
+def test_a_clear_forgets_what_came_in() -> None:
     session = manual()
     session.receive(append(TONE))
     assert kinds(session.receive({"type": "input_audio_buffer.clear"})) == ["Forget", "input_audio_buffer.cleared"]
     assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
 
 
-def test_detection_needs_silence_in_the_stream_to_end_a_turn_and_then_answers_by_itself():
+def test_detection_needs_silence_in_the_stream_to_end_a_turn_and_then_answers_by_itself() -> None:
     session = Session("sess_1", "m")
     detection = {"type": "server_vad", "silence_duration_ms": 300, "energy_awakeness_threshold": 1000}
     session.receive({"type": "session.update", "session": {"turn_detection": detection}})
@@ -92,7 +93,7 @@ def test_detection_needs_silence_in_the_stream_to_end_a_turn_and_then_answers_by
     ]
 
 
-def test_speech_over_a_reply_stops_it_under_detection():
+def test_speech_over_a_reply_stops_it_under_detection() -> None:
     session = Session("sess_1", "m")
     detection = {"type": "server_vad", "silence_duration_ms": 100, "energy_awakeness_threshold": 1000}
     session.receive({"type": "session.update", "session": {"turn_detection": detection}})
@@ -107,7 +108,7 @@ def test_speech_over_a_reply_stops_it_under_detection():
     assert session.spoke(answer.response_id, "upon", TONE) == []
 
 
-def test_one_response_at_a_time_and_none_of_nothing():
+def test_one_response_at_a_time_and_none_of_nothing() -> None:
     session = manual()
     assert "continue_final_message" in refusal(session.receive({"type": "response.create"}))
     heard(session)
@@ -115,7 +116,7 @@ def test_one_response_at_a_time_and_none_of_nothing():
     assert refusal(session.receive({"type": "response.create"})) == "ongoing response already exists"
 
 
-def test_a_reply_streams_its_words_with_its_sound_and_ends_with_done():
+def test_a_reply_streams_its_words_with_its_sound_and_ends_with_done() -> None:
     session = manual()
     heard(session)
     answer = next(act for act in session.receive({"type": "response.create"}) if isinstance(act, Answer))
@@ -129,7 +130,7 @@ def test_a_reply_streams_its_words_with_its_sound_and_ends_with_done():
     assert kinds(session.receive({"type": "response.create"}))[0] == "response.created"
 
 
-def test_a_cancel_ends_the_response_and_a_late_one_is_refused():
+def test_a_cancel_ends_the_response_and_a_late_one_is_refused() -> None:
     session = manual()
     heard(session)
     session.receive({"type": "response.create"})
@@ -137,7 +138,7 @@ def test_a_cancel_ends_the_response_and_a_late_one_is_refused():
     assert refusal(session.receive({"type": "response.cancel"})) == "no ongoing response to cancel"
 
 
-def test_a_failed_response_says_so_and_the_session_goes_on():
+def test_a_failed_response_says_so_and_the_session_goes_on() -> None:
     session = manual()
     heard(session)
     answer = next(act for act in session.receive({"type": "response.create"}) if isinstance(act, Answer))
@@ -145,7 +146,7 @@ def test_a_failed_response_says_so_and_the_session_goes_on():
     assert kinds(session.receive({"type": "response.create"}))[0] == "response.created"
 
 
-def test_items_are_created_and_deleted_by_the_servers_ids():
+def test_items_are_created_and_deleted_by_the_servers_ids() -> None:
     session = manual()
     content = [{"type": "input_text", "text": "[Alice] types: hi"}]
     item = {"type": "message", "id": "mine", "role": "user", "content": content}
@@ -160,7 +161,7 @@ def test_items_are_created_and_deleted_by_the_servers_ids():
     assert not session.items
 
 
-def test_an_assistant_item_with_sound_or_a_function_call_is_refused():
+def test_an_assistant_item_with_sound_or_a_function_call_is_refused() -> None:
     session = manual()
     sound = {"type": "message", "role": "assistant", "content": [{"type": "audio", "audio": ""}]}
     assert refusal(session.receive({"type": "conversation.item.create", "item": sound})) == "invalid event format"
@@ -188,7 +189,7 @@ events = st.one_of(
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(events, max_size=8))
-def test_whatever_a_client_sends_the_session_answers_and_goes_on(sent):
+def test_whatever_a_client_sends_the_session_answers_and_goes_on(sent: list[Any]) -> None:
     session = Session("sess_1", "m")
     for event in sent:
         for act in session.receive(event):

@@ -9,6 +9,7 @@ import os
 import signal
 import wave
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -30,20 +31,20 @@ class Caller:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.seen: list[dict] = []
+        self.seen: list[dict[str, Any]] = []
 
     async def say(self, kind: str, **fields: object) -> None:
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
-    async def until(self, kind: str) -> dict:
+    async def until(self, kind: str) -> dict[str, Any]:
         async with asyncio.timeout(20):
             while True:
                 event = json.loads(await self.socket.recv())
                 self.seen.append(event)
                 if event["type"] == kind:
-                    return event
+                    return dict(event)
 
-    async def open(self, detection: dict | None = None, voice: str = "en-us+f3") -> None:
+    async def open(self, detection: dict[str, Any] | None = None, voice: str = "en-us+f3") -> None:
         await self.until("session.created")
         await self.say(
             "session.update", session={"turn_detection": detection, "instructions": INSTRUCTIONS, "voice": voice}
@@ -83,7 +84,7 @@ async def model(**settings: object) -> AsyncIterator[str]:
         yield url
 
 
-async def test_a_spoken_question_is_answered_aloud_by_name():
+async def test_a_spoken_question_is_answered_aloud_by_name() -> None:
     async with model() as url, caller(url) as alice:
         await alice.open()
         await alice.utter("What is your name?")
@@ -98,7 +99,7 @@ async def test_a_spoken_question_is_answered_aloud_by_name():
         assert len(alice.sound()) > 24_000
 
 
-async def test_the_models_own_detection_answers_after_silence():
+async def test_the_models_own_detection_answers_after_silence() -> None:
     async with model() as url, caller(url) as alice:
         await alice.open({"type": "server_vad", "silence_duration_ms": 300})
         await alice.utter("Tell me a joke.")
@@ -109,7 +110,7 @@ async def test_the_models_own_detection_answers_after_silence():
         assert "Alice" in alice.words()
 
 
-async def test_a_cancel_stops_a_story_and_the_next_question_is_answered():
+async def test_a_cancel_stops_a_story_and_the_next_question_is_answered() -> None:
     async with model() as url, caller(url) as alice:
         await alice.open()
         typed = [{"type": "input_text", "text": "[Alice] types: tell me a story"}]
@@ -134,7 +135,7 @@ async def test_a_cancel_stops_a_story_and_the_next_question_is_answered():
         assert cancelled != answered
 
 
-async def test_two_talks_at_once_do_not_hear_each_other():
+async def test_two_talks_at_once_do_not_hear_each_other() -> None:
     async with model() as url, caller(url) as alice, caller(url) as ben:
         await asyncio.gather(alice.open(), ben.open())
         for one, name, text in ((alice, "Alice", "what is my name"), (ben, "Ben", "what is my name")):
@@ -147,7 +148,7 @@ async def test_two_talks_at_once_do_not_hear_each_other():
         assert "Ben" in ben.words()
 
 
-async def test_malformed_messages_are_answered_with_errors_and_the_talk_goes_on():
+async def test_malformed_messages_are_answered_with_errors_and_the_talk_goes_on() -> None:
     async with model() as url, caller(url) as alice:
         await alice.open()
         for message in ("{", "[]", '{"type": 7}', '{"type":"input_audio_buffer.append","audio":"%"}', b"\x00\xff"):
@@ -159,7 +160,7 @@ async def test_malformed_messages_are_answered_with_errors_and_the_talk_goes_on(
         assert (await alice.until("response.done"))["response"]["status"] == "completed"
 
 
-async def test_the_process_tells_its_address_answers_and_ends_with_its_parent():
+async def test_the_process_tells_its_address_answers_and_ends_with_its_parent() -> None:
     async with LocalModel() as local:
         async with caller(local.url) as alice:
             await alice.open()
@@ -169,7 +170,7 @@ async def test_the_process_tells_its_address_answers_and_ends_with_its_parent():
     assert process.returncode == 0
 
 
-async def test_a_process_that_dies_is_started_again_at_the_same_address():
+async def test_a_process_that_dies_is_started_again_at_the_same_address() -> None:
     async with LocalModel() as local:
         url = local.url
         assert local.pid is not None
@@ -186,16 +187,21 @@ async def test_a_process_that_dies_is_started_again_at_the_same_address():
         assert local.url == url
 
 
+def _head_of(part: object) -> bytes:
+    assert isinstance(part, web.FileField)
+    return part.file.read(4)
+
+
 class Services:
     """What an OpenAI-compatible provider answers, and what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, object, str]] = []
+        self.asked: list[tuple[str, Any, str]] = []
         self.status = 200
 
     async def transcribe(self, request: web.Request) -> web.Response:
         form = await request.post()
-        self.asked.append(("transcribe", form["file"].file.read()[:4], request.headers.get("Authorization", "")))
+        self.asked.append(("transcribe", _head_of(form["file"]), request.headers.get("Authorization", "")))
         return web.json_response({"text": "你好"}, status=self.status)
 
     async def chat(self, request: web.Request) -> web.Response:
@@ -242,7 +248,7 @@ def service_settings(base: str) -> dict[str, object]:
     }
 
 
-async def test_each_part_can_be_a_service_and_gets_its_own_key():
+async def test_each_part_can_be_a_service_and_gets_its_own_key() -> None:
     async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
         await alice.open()
         await alice.utter("whatever")
@@ -263,7 +269,7 @@ async def test_each_part_can_be_a_service_and_gets_its_own_key():
         assert len(alice.sound()) == pytest.approx(2 * 24_000, abs=200)
 
 
-async def test_a_service_that_refuses_fails_the_response_and_not_the_talk():
+async def test_a_service_that_refuses_fails_the_response_and_not_the_talk() -> None:
     async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
         services.status = 500
         await alice.open()
@@ -274,6 +280,6 @@ async def test_a_service_that_refuses_fails_the_response_and_not_the_talk():
             assert (await alice.until("response.done"))["response"]["status"] == "failed"
 
 
-def test_keys_of_services_stay_out_of_what_is_shown():
+def test_keys_of_services_stay_out_of_what_is_shown() -> None:
     settings: Settings = load_settings(kith_chat_key="very-secret")
     assert "very-secret" not in repr(settings)

@@ -13,7 +13,6 @@ from bot.rehearsal.recording import Pcm
 from bot.rehearsal.scene import Scene
 from bot.rehearsal.stepfun import HistoryItem, SpokenReply
 
-
 BANDS = 12
 
 
@@ -49,11 +48,11 @@ def sonogram(pcm: Pcm) -> np.ndarray:
     power = (
         np.abs(np.fft.rfft(frames * np.hanning(window), axis=1))[:, 4:100].reshape(len(frames), BANDS, -1).sum(axis=2)
     )
-    return power / max(float(np.linalg.norm(power)), 1e-9)
+    return np.asarray(power / max(float(np.linalg.norm(power)), 1e-9))
 
 
 def alikeness(heard: np.ndarray, known: np.ndarray) -> float:
     """The best correlation over all shifts: 1 for the same sentence."""
     if not len(heard) or not len(known):
         return 0.0
-    return float(sum(np.correlate(heard[:, band], known[:, band], "full") for band in range(BANDS)).max())
+    return float(np.sum([np.correlate(heard[:, band], known[:, band], "full") for band in range(BANDS)], axis=0).max())

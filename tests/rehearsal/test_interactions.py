@@ -2,6 +2,8 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -37,46 +39,48 @@ def world() -> World:
 
 
 @contextlib.asynccontextmanager
-async def identified(server: DiscordServer, token: str = "token"):
+async def identified(
+    server: DiscordServer, token: str = "token"
+) -> AsyncIterator[tuple[aiohttp.ClientSession, aiohttp.ClientWebSocketResponse]]:
     async with aiohttp.ClientSession() as http, http.ws_connect(server.gateway_url) as socket:
         assert (await socket.receive_json())["op"] == 10
         await socket.send_json({"op": 2, "d": {"token": token, "shard": [0, 1]}})
         yield http, socket
 
 
-async def event(socket: aiohttp.ClientWebSocketResponse, name: str) -> dict:
+async def event(socket: aiohttp.ClientWebSocketResponse, name: str) -> dict[str, Any]:
     while True:
         message = json.loads((await socket.receive(timeout=5)).data)
         if message["t"] == name:
-            return message["d"]
+            return dict(message["d"])
 
 
 def press_of(server: DiscordServer, world: World) -> Interaction:
     return next(iter(server.rest.interactions.values()))
 
 
-def test_a_subcommand_is_built_as_discord_builds_it(world):
+def test_a_subcommand_is_built_as_discord_builds_it(world: World) -> None:
     data = command_data(world, "persona use", {"name": "xiaoyue"})
     assert data["options"] == [
         {"name": "use", "type": 1, "options": [{"name": "name", "type": 3, "value": "xiaoyue"}]},
     ]
 
 
-def test_a_command_that_nobody_declared_is_named(world):
+def test_a_command_that_nobody_declared_is_named(world: World) -> None:
     with pytest.raises(LookupError, match="no command /dance; there are: join, persona"):
         command_data(world, "dance", {})
     with pytest.raises(LookupError, match="no option colour of use"):
         command_data(world, "persona use", {"colour": "red"})
 
 
-async def test_a_wrong_token_is_closed_with_4004(world):
+async def test_a_wrong_token_is_closed_with_4004(world: World) -> None:
     async with DiscordServer(world, VoiceServer()) as server, identified(server, token="wrong") as (_, socket):
         message = await socket.receive(timeout=5)
         assert message.type is aiohttp.WSMsgType.CLOSE
         assert message.data == 4004
 
 
-async def test_a_late_first_answer_is_refused_and_a_second_one_too(world):
+async def test_a_late_first_answer_is_refused_and_a_second_one_too(world: World) -> None:
     async with DiscordServer(world, VoiceServer()) as server, identified(server) as (http, socket):
         guild = next(iter(world.guilds.values()))
         channel, person = next(iter(guild.channels.values())), next(p for p in guild.people.values() if not p.is_bot)
@@ -96,7 +100,7 @@ async def test_a_late_first_answer_is_refused_and_a_second_one_too(world):
         assert not late.replies
 
 
-async def test_a_deferred_answer_is_read_when_it_is_edited(world):
+async def test_a_deferred_answer_is_read_when_it_is_edited(world: World) -> None:
     async with DiscordServer(world, VoiceServer()) as server, identified(server) as (http, socket):
         guild = next(iter(world.guilds.values()))
         channel, person = next(iter(guild.channels.values())), next(p for p in guild.people.values() if not p.is_bot)
@@ -112,7 +116,7 @@ async def test_a_deferred_answer_is_read_when_it_is_edited(world):
         assert one.replies[0].ephemeral_for == person.user_id
 
 
-async def test_a_resume_replays_what_was_missed_and_an_unknown_session_is_invalid(world):
+async def test_a_resume_replays_what_was_missed_and_an_unknown_session_is_invalid(world: World) -> None:
     async with DiscordServer(world, VoiceServer()) as server:
         async with identified(server) as (_, socket):
             session_id = (await event(socket, "READY"))["session_id"]
@@ -128,7 +132,7 @@ async def test_a_resume_replays_what_was_missed_and_an_unknown_session_is_invali
             assert (await socket.receive_json())["op"] == 9
 
 
-async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(world):
+async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(world: World) -> None:
     async with VoiceServer() as voice, DiscordServer(world, voice) as server, identified(server) as (_, socket):
         guild = next(iter(world.guilds.values()))
         channel, person = next(iter(guild.channels.values())), next(p for p in guild.people.values() if not p.is_bot)
@@ -145,7 +149,7 @@ async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(wo
         channel.overwrites.append(deny)
         await socket.send_json({"op": 4, "d": request})
         await socket.send_json({"op": 1, "d": None})
-        seen = []
+        seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["op"] != 11:
             seen.append(json.loads((await socket.receive(timeout=5)).data))
         assert [one["t"] for one in seen] == [None]

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import pytest
+from stepfun_talk import Understanding, answer_by_name
 
 from bot.conversation.events import CaptionKind
 from bot.rehearsal.house import House
 from bot.rehearsal.scene import load_scene
 from bot.rehearsal.stage import Stage
 from bot.rehearsal.stepfun import FakeStepFun
-from stepfun_talk import Understanding, answer_by_name
 
 pytestmark = pytest.mark.rehearsal
 
 
 @pytest.mark.parametrize("turn_mode", ["manual", "server_vad"])
-async def test_the_demo_scene_holds_in_both_turn_modes(turn_mode, tmp_path):
+async def test_the_demo_scene_holds_in_both_turn_modes(turn_mode: str, tmp_path: Path) -> None:
     scene = load_scene(Path("demo"))
     told: list[str] = []
     async with (
