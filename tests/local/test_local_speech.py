@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import AudioError
 from bot.local.espeak import engine
-from bot.local.speech import EspeakSpeech, levelled, sentences, stretches, synthesise, timbre_of
+from bot.local.speech import EspeakSpeech, Samples, levelled, sentences, stretches, synthesise, timbre_of
 
 pytestmark = pytest.mark.core
 
@@ -67,7 +67,12 @@ def test_a_pronunciation_covers_every_clause() -> None:
 
 
 async def test_speaking_off_the_loop_says_the_same() -> None:
-    spoken = np.frombuffer(await EspeakSpeech().speak("Hello.", "en-us"), "<i2").astype(np.float64)
-    read = synthesise("Hello.", "en-us").astype(np.float64)
-    likeness = np.correlate(spoken, read, "full").max() / (np.linalg.norm(spoken) * np.linalg.norm(read))
-    assert likeness > 0.9
+    spoken = loudness(np.frombuffer(await EspeakSpeech().speak("Hello.", "en-us"), "<i2"))
+    read = loudness(synthesise("Hello.", "en-us"))
+    assert np.correlate(spoken, read, "full").max() / (np.linalg.norm(spoken) * np.linalg.norm(read)) > 0.99
+
+
+def loudness(sound: Samples) -> np.ndarray:
+    """Every 20 ms."""
+    frames = sound[: len(sound) // 480 * 480].astype(np.float64).reshape(-1, 480)
+    return np.asarray(np.sqrt((frames**2).mean(axis=1)))
