@@ -289,14 +289,18 @@ class Connection(discord.VoiceProtocol):
             self._untold.append(event)
 
     def _tell_sink(self, sink: Callable[[VoiceEvent], None], event: VoiceEvent) -> None:
-        """A bug of the listener's is raised by a task of ours, so that what else is to be done here and now is done all the same."""
+        """A bug of the listener's must not keep us from what else is to be done here and now."""
         try:
             sink(event)
         except Exception as bug:
-            if self._bugs.full():
-                _log.error("voice: a listener failed again", exc_info=bug)
-            else:
-                self._bugs.put_nowait(bug)
+            self.broke(bug)
+
+    def broke(self, bug: Exception) -> None:
+        """Where raising would be lost or do harm: a task of ours raises it, which is reported and costs a fresh session."""
+        if self._bugs.full():
+            _log.error("voice: something failed once more", exc_info=bug)
+        else:
+            self._bugs.put_nowait(bug)
 
     async def _raise_bugs(self) -> None:
         raise await self._bugs.get()
@@ -381,12 +385,12 @@ class Connection(discord.VoiceProtocol):
             forever = [
                 tasks.create_task(self._tick_forever(), name="voice ticker"),
                 tasks.create_task(self._ask_forever(), name="voice states"),
-                tasks.create_task(self._raise_bugs(), name="voice listener's bugs"),
+                tasks.create_task(self._raise_bugs(), name="voice bugs"),
             ]
-            if self._restarts:
-                self._line.restart()
-            if self._gateway.state is State.CLOSED and not self._over.is_set():
+            if self._gateway.state is State.CLOSED:
                 self.tell(VoiceClosed(VoiceFault.FAILED))  # a bug kept the end from being told
+            elif self._restarts:
+                self._line.restart()
             await self._over.wait()
             self._line.end(self._fault or VoiceFault.CLOSED)
             await self._line.drain()
@@ -396,6 +400,8 @@ class Connection(discord.VoiceProtocol):
     def _mend(self, bugs: ExceptionGroup[Exception]) -> None:
         """A task died: report it, and go on with a fresh session unless that happens again and again."""
         self._restarts += 1
+        if not self._bugs.empty():  # of the same session, so that it costs nothing more
+            _log.error("voice: something failed besides", exc_info=self._bugs.get_nowait())
         _log.error("voice: a task of the connection failed", exc_info=bugs)
         now = time.monotonic()
         is_hopeless = len(self._restarted_at) == RESTARTS and now - self._restarted_at[0] < RESTART_WINDOW_S
@@ -470,7 +476,7 @@ class Connection(discord.VoiceProtocol):
         while not self._asks.empty():
             await self._send(self._asks.get_nowait())
         if not self._bugs.empty():
-            _log.error("voice: a listener failed", exc_info=self._bugs.get_nowait())
+            _log.error("voice: something failed at the end", exc_info=self._bugs.get_nowait())
         self.cleanup()
 
     def _tell_playout(self, event: PlayoutEvent) -> None:

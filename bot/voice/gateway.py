@@ -214,6 +214,8 @@ class Gateway:
             # A VOICE_SERVER_UPDATE with the same token and endpoint changes nothing; deafening oneself may cause one.
             return [command for user_id in members for command in self.member_here(user_id, now)]
         commands: list[GatewayCommand] = self._interrupt(None) if self._state in HAS_SESSION else []
+        if self.channel_id != server.channel_id:
+            self._unheard, self._formation = Unheard(), Formation()  # other people, another group
         self._server = server
         self._reconnection.moved(now)
         commands.append(ResetMedia())

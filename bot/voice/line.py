@@ -60,6 +60,7 @@ class LineOwner(Protocol):
     def established(self) -> None: ...
     def media_ready(self) -> None: ...
     def rejoin(self) -> None: ...
+    def broke(self, bug: Exception) -> None: ...
 
 
 class VoiceLine:
@@ -115,8 +116,9 @@ class VoiceLine:
             talk.cancel()
 
     def restart(self) -> None:
-        """Something broke: a fresh session."""
+        """Something broke: a fresh session, and until then no sound, since what broke may be its way."""
         self.perform(self._gateway.restart(time.monotonic()))
+        self._reset_media()
 
     def tick(self, now: float, *, is_gateway_awake: bool) -> None:
         """Whatever is due. An outage of Discord's lets the gateway sleep, so that it does not give up."""
@@ -269,11 +271,18 @@ class VoiceLine:
         udp.ask_address(ask.ssrc)
 
     def _discovered(self, ip: str, port: int) -> None:
-        self.perform(self._gateway.discovered(ip, port, time.monotonic()))
+        try:
+            self.perform(self._gateway.discovered(ip, port, time.monotonic()))
+        except Exception as bug:
+            self._owner.broke(bug)
 
     def _hear(self, data: bytes) -> None:
         self.heard_at = now = time.monotonic()
-        self._tell_all(self._receiver.receive_datagram(data, now))
+        try:
+            self._tell_all(self._receiver.receive_datagram(data, now))
+        except Exception as bug:
+            # A callback of the loop's: left to it, a bug would be a line in the log for each packet, and a deaf call.
+            self._owner.broke(bug)
 
     def _use_cipher(self, command: UseCipher) -> None:
         self._receiver.use_cipher(cipher := TransportCipher(command.mode, command.key))

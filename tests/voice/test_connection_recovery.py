@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from lobby import ALICE, BOB, GUILD, HALL, ME, ROOM, Lobby
-from loopback_call import BOB_HZ, OUR_HZ, Call, tone
+from loopback_call import ALICE_HZ, BOB_HZ, OUR_HZ, Call, tone
 
 from bot.errors import VoiceFault
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.impairment import Impairment
 from bot.rehearsal.voice_server import VoiceServer
-from bot.voice.events import MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.events import EncryptionMissing, MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.opcodes import VoiceOp
 from bot.voice.playout import PlayoutEnded
 
 pytestmark = pytest.mark.rehearsal
@@ -404,6 +405,32 @@ async def test_a_bug_of_a_listener_does_not_keep_the_end_from_being_told(voice: 
         call.connection.listen(broken)
         await hang_up(voice, 4017)
         assert await ended(call) == VoiceClosed(VoiceFault.ENCRYPTION_REQUIRED, 4017)
+
+
+async def test_a_bug_in_the_receive_path_is_no_reason_to_stay_deaf(
+    voice: VoiceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Call(voice) as call:
+        alice = await call.member()
+        await call.talk(alice)
+        with monkeypatch.context() as broken:
+            broken.setattr(call.connection._receiver, "receive_datagram", lambda data, now: 1 / 0)
+            await alice.speak(tone(ALICE_HZ, 0.1))
+            await call.until(lambda: call.connection.stats().restarts)
+        await call.until(lambda: call.connection.is_ready)
+        await call.talk(alice)
+
+
+async def test_a_group_that_does_not_form_is_joined_anew(voice: VoiceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.voice.formation.FORM_S", 0.5)
+    for op in (VoiceOp.PROPOSALS, VoiceOp.WELCOME, VoiceOp.ANNOUNCE_COMMIT):
+        voice.sabotage(ME).drop[op] = 1
+    async with Call(voice) as call:
+        alice = await call.member()
+        await call.talk(alice)
+        stats = call.connection.stats()
+        assert stats.dave.recoveries + stats.gateway.rejoins > 0
+        assert not call.of(EncryptionMissing)
 
 
 async def test_a_bug_of_ours_at_the_very_end_leaves_neither_a_socket_nor_an_untold_end(

@@ -211,6 +211,23 @@ def test_a_rejoin_that_nobody_answers_is_tried_again_and_ends_without_an_answer(
     assert client.gateway.state is State.CLOSED
 
 
+def ops_said_in(client: Client, seconds: int) -> list[int]:
+    """What is said while time goes by and every heartbeat is answered."""
+    ops = []
+    for _ in range(seconds):
+        ops += [message["op"] for message in said(client.later(1.0))]
+        client.text(VoiceOp.HEARTBEAT_ACK, {"t": 0})
+    return ops
+
+
+def test_a_group_that_does_not_form_in_another_channel_is_another_matter() -> None:
+    client = established(version=1, members=[20])
+    assert VoiceOp.INVALID_COMMIT_WELCOME in ops_said_in(client, 20)
+    client.move(4800, members=[21])
+    client.establish(version=1)
+    assert VoiceOp.INVALID_COMMIT_WELCOME in ops_said_in(client, 20)
+
+
 # ---------------------------------------------------------------------------- heartbeats
 
 

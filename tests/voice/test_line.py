@@ -42,6 +42,9 @@ class Owner:
 
     def rejoin(self) -> None: ...
 
+    def broke(self, bug: Exception) -> None:
+        raise bug
+
 
 def make_line(owner: Owner) -> VoiceLine:
     gateway = Gateway(lambda: 0.5)
