@@ -26,13 +26,12 @@ import discord
 from bot.audio.frame import FRAME_MS, MODEL_RATE_HZ
 from bot.audio.opus import EncoderProfile
 from bot.errors import VoiceError, VoiceFault
-from bot.voice.admission import admission_fault, can_unsuppress, refusal
+from bot.voice.admission import admission_fault, refusal
 from bot.voice.events import (
     MemberArrived,
     MemberLeft,
     SpeakerFrame,
     SpeakerPaused,
-    StageSilent,
     VoiceClosed,
     VoiceEvent,
     VoiceInterrupted,
@@ -47,6 +46,7 @@ from bot.voice.sender import Sender
 from bot.voice.stats import VoiceStats
 from bot.voice.surroundings import Surroundings
 from bot.voice.talker import Talker
+from bot.voice.voice_state import OwnVoiceState
 
 BUSY_TICK_S: Final = FRAME_MS / 1000
 IDLE_TICK_S: Final = 0.1
@@ -62,8 +62,6 @@ IDENTIFY_S: Final = 10.0
 UNTOLD: Final = 256
 """Events kept for whoever listens first: between `connect` and `listen` a call may become ready, or end."""
 
-ASK_S: Final = 3.0
-ASKS: Final = 32
 RESTARTS: Final = 3
 RESTART_WINDOW_S: Final = 60.0
 
@@ -89,6 +87,7 @@ class Connection(discord.VoiceProtocol):
         super().__init__(client, channel)
         assert isinstance(channel, (discord.VoiceChannel, discord.StageChannel))
         self._around = Surroundings(client, channel)
+        self._state = OwnVoiceState(self._around)
         self._seat = Seat(channel.guild.id, channel.guild.me.id, channel.id)
         self._gateway = Gateway(random.random)
         self._receiver = Receiver(self._gateway.decrypt, rate_hz)
@@ -115,12 +114,7 @@ class Connection(discord.VoiceProtocol):
         self._untold: deque[VoiceEvent] = deque(maxlen=UNTOLD)
         self._playout_sink: Callable[[PlayoutEvent], None] | None = None
         self._allowed: set[int] = set()
-        self._is_deaf = True
-        self._is_mute = False
-        self._is_suppressed = False
-        self._silent_in: int | None = None  # the stage whose room knows that nobody hears us
         self._presence_at = self._identify_until = 0.0
-        self._asks: asyncio.Queue[Ask] = asyncio.Queue(ASKS)
         self._bugs: asyncio.Queue[Exception] = asyncio.Queue(1)
         self._tasks: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -207,8 +201,8 @@ class Connection(discord.VoiceProtocol):
             missed_frames=self._talker.missed_frames,
             refused_bytes=self.playout.refused_bytes,
             restarts=self._restarts,
-            is_deaf=self._is_deaf,
-            is_suppressed=self._is_suppressed,
+            is_deaf=self._state.is_deaf,
+            is_suppressed=self._state.is_suppressed,
         )
         return deepcopy(live)
 
@@ -225,8 +219,8 @@ class Connection(discord.VoiceProtocol):
         if (fault := admission_fault(room)) is not None:
             self.cleanup()
             raise refusal(room, fault)
-        self._is_mute = self_mute
-        self._is_deaf = self._wants_deafness()
+        self._state.is_mute = self_mute
+        self._state.is_deaf = self._wants_deafness()
         self._runner = asyncio.create_task(self._run(), name="voice connection")
         self._obey(self._seat.join(time.monotonic()))
         try:
@@ -253,13 +247,11 @@ class Connection(discord.VoiceProtocol):
     async def on_voice_state_update(self, data: Any) -> None:
         """Our own voice state changed."""
         channel_id = int(data["channel_id"]) if data.get("channel_id") else None
-        was_suppressed, was_in = self._is_suppressed, self._seat.channel_id
-        self._is_suppressed = channel_id is not None and bool(data.get("suppress"))
-        if channel_id is not None and not self._is_suppressed:
-            self._silent_in = None
+        was_suppressed, was_in = self._state.is_suppressed, self._seat.channel_id
+        self._state.suppressed(bool(data.get("suppress")), channel_id)
         self._obey(self._seat.state_updated(channel_id, str(data["session_id"]), time.monotonic()))
         # Asking changes our voice state too, so it is done once for each time that we come into the audience.
-        is_new = self._is_suppressed and not (was_suppressed and was_in == channel_id)
+        is_new = self._state.is_suppressed and not (was_suppressed and was_in == channel_id)
         if is_new and self._tasks is not None:
             self.start(self._ask_to_speak(), "stage")
 
@@ -325,7 +317,7 @@ class Connection(discord.VoiceProtocol):
         for command in commands:
             match command:
                 case Ask():
-                    self._ask(command)
+                    self._state.ask(command)
                 case Begin(server):
                     if self._tasks is not None and not self._over.is_set():
                         self._line.begin(server, self._around.meet())
@@ -346,21 +338,12 @@ class Connection(discord.VoiceProtocol):
         self.channel = self._around.move_to(channel_id)
         self._update_deafness()
 
-    def _ask(self, ask: Ask) -> bool:
-        try:
-            self._asks.put_nowait(ask)
-        except asyncio.QueueFull:
-            # The main gateway has been away for long; the seat asks again when no answer comes.
-            _log.warning("voice: the main gateway takes no voice states")
-            return False
-        return True
-
     def _update_deafness(self) -> None:
         is_deaf = self._wants_deafness()
-        if is_deaf is self._is_deaf:
+        if is_deaf is self._state.is_deaf:
             return
-        if not self._seat.is_taken or self._ask(Ask(self._seat.channel_id)):
-            self._is_deaf = is_deaf
+        if not self._seat.is_taken or self._state.ask(Ask(self._seat.channel_id)):
+            self._state.is_deaf = is_deaf
             self._identify_until = time.monotonic() + IDENTIFY_S
 
     def _wants_deafness(self) -> bool:
@@ -384,7 +367,7 @@ class Connection(discord.VoiceProtocol):
             self._tasks = tasks
             forever = [
                 tasks.create_task(self._tick_forever(), name="voice ticker"),
-                tasks.create_task(self._ask_forever(), name="voice states"),
+                tasks.create_task(self._state.send_forever(), name="voice states"),
                 tasks.create_task(self._raise_bugs(), name="voice bugs"),
             ]
             if self._gateway.state is State.CLOSED:
@@ -429,35 +412,10 @@ class Connection(discord.VoiceProtocol):
         if now < self._identify_until:
             self._line.identify_by_key(self._allowed & self.present)
 
-    async def _ask_forever(self) -> None:
-        while True:
-            await self._send(await self._asks.get())
-
-    async def _send(self, ask: Ask) -> None:
-        channel = None if ask.channel_id is None else discord.Object(ask.channel_id)
-        try:
-            async with asyncio.timeout(ASK_S):
-                await self._around.guild.change_voice_state(
-                    channel=channel, self_mute=self._is_mute, self_deaf=self._is_deaf
-                )
-        except (TimeoutError, OSError, discord.DiscordException) as error:
-            # The main gateway is away. Whatever was asked is asked again by the seat when no answer comes.
-            _log.warning("voice: a voice state could not be sent (%s)", type(error).__name__)
-
     async def _ask_to_speak(self) -> None:
-        """On a stage we begin in the audience, where nobody hears us. The room is told, once, where that is not ours to change."""
-        me, has_asked = self._around.guild.me, True
-        try:
-            if can_unsuppress(self._around.room):
-                await me.edit(suppress=False)
-                return
-            await me.request_to_speak()
-        except discord.DiscordException as error:
-            _log.warning("voice: suppressed on the stage, and may not ask to speak (%s)", type(error).__name__)
-            has_asked = False
-        if self._silent_in != self._seat.channel_id:
-            self._silent_in = self._seat.channel_id
-            self.tell(StageSilent(has_asked))
+        event = await self._state.leave_audience()
+        if event is not None:
+            self.tell(event)
 
     def _close(self, fault: VoiceFault) -> None:
         """It is over, for the first reason given."""
@@ -473,8 +431,7 @@ class Connection(discord.VoiceProtocol):
         self._line.end(self._fault or VoiceFault.CLOSED)
         self._talker.close()
         self._obey(self._seat.leave())
-        while not self._asks.empty():
-            await self._send(self._asks.get_nowait())
+        await self._state.send_rest()
         if not self._bugs.empty():
             _log.error("voice: something failed at the end", exc_info=self._bugs.get_nowait())
         self.cleanup()

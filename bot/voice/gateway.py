@@ -14,22 +14,19 @@ looking again every 20 to 100 ms while sound comes in is enough.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 from bot.errors import VoiceFault
 from bot.voice import gateway_messages as messages
 from bot.voice.dave import DaveGroup, DaveStats
-from bot.voice.events import EncryptionMissing, MemberArrived, MemberLeft, VoiceClosed, VoiceInterrupted, VoiceReady
+from bot.voice.events import EncryptionMissing, VoiceClosed, VoiceInterrupted, VoiceReady
 from bot.voice.formation import Formation, Step
 from bot.voice.gateway_events import (
     Connect,
     Disconnect,
     Discover,
-    ForgetMember,
     GatewayCommand,
     IgnoreSsrc,
     MapSsrc,
@@ -41,16 +38,15 @@ from bot.voice.gateway_events import (
     VoiceServer,
 )
 from bot.voice.gateway_messages import MAX_SSRC, Malformed
+from bot.voice.gateway_state import HAS_SESSION, HAS_SOCKET, TIMEOUT_S, GatewayStats, State
 from bot.voice.heartbeat import Heartbeat
 from bot.voice.opcodes import VoiceOp
+from bot.voice.presence import Presence
 from bot.voice.reconnection import Next, Plan, Reconnection
 from bot.voice.undecryptable import Undecryptable
 from bot.voice.unheard import Unheard
 
 DISCOVERY_TRIES: Final = 5
-PRESENT_MOST: Final = 20_000
-"""More than any channel holds."""
-
 MALFORMED_MOST: Final = 5
 MALFORMED_WINDOW_S: Final = 10.0
 NORMAL_CLOSE: Final = 1000
@@ -62,51 +58,6 @@ MAIN_BACK_S: Final = 5.0
 
 MAIN_AWAY_S: Final = 120.0
 """How long it is waited for where it has to tell."""
-
-
-class State(StrEnum):
-    IDLE = "idle"
-    PAUSING = "pausing"  # before a resume or a rejoin
-    REJOINING = "rejoining"  # the main gateway was asked
-    WAITING = "waiting"  # the main gateway may tell where we are now
-    CONNECTING = "connecting"  # until hello
-    RESUMING = "resuming"
-    IDENTIFYING = "identifying"
-    DISCOVERING = "discovering"
-    SELECTING = "selecting"
-    ESTABLISHED = "established"
-    CLOSED = "closed"
-
-
-TIMEOUT_S: Final = {
-    State.REJOINING: 15.0,
-    State.CONNECTING: 10.0,
-    State.RESUMING: 5.0,
-    State.IDENTIFYING: 5.0,
-    State.DISCOVERING: 1.0,
-    State.SELECTING: 5.0,
-}
-"""How long a state may last. PAUSING and WAITING last as the plan says, the rest for ever."""
-
-HAS_SOCKET: Final = frozenset(
-    {State.CONNECTING, State.RESUMING, State.IDENTIFYING, State.DISCOVERING, State.SELECTING, State.ESTABLISHED}
-)
-HAS_SESSION: Final = frozenset({State.ESTABLISHED, State.RESUMING})
-
-
-@dataclass(slots=True)
-class GatewayStats:
-    """Counts of one call. `ignored` are messages that made no sense when they came, by opcode; `unknown` likewise."""
-
-    received: int = 0
-    malformed: int = 0
-    heartbeats: int = 0
-    latency_ms: float | None = None
-    resumes: int = 0
-    rejoins: int = 0
-    unknown: Counter[int] = field(default_factory=Counter)
-    ignored: Counter[int] = field(default_factory=Counter)
-    closes: Counter[int] = field(default_factory=Counter)  # 0: without a code
 
 
 class Gateway:
@@ -128,7 +79,7 @@ class Gateway:
         self._dave: DaveGroup | None = None
         self._unheard = Unheard()
         self._formation = Formation()
-        self._present: set[int] = set()
+        self._presence = Presence()
         self._seq_ack = -1
         self._is_resume = False
         self._heartbeat = Heartbeat()
@@ -159,7 +110,7 @@ class Gateway:
     @property
     def present(self) -> frozenset[int]:
         """Who is in the channel besides us, as far as voice states and the voice server told."""
-        return frozenset(self._present)
+        return frozenset(self._presence.user_ids)
 
     @property
     def dave_version(self) -> int | None:
@@ -219,8 +170,8 @@ class Gateway:
         self._server = server
         self._reconnection.moved(now)
         commands.append(ResetMedia())
-        commands += self._meet({*members} - {server.user_id})
-        self._dave = DaveGroup(server.user_id, server.channel_id, self._present, self._unheard)
+        commands += self._presence.meet({*members} - {server.user_id})
+        self._dave = DaveGroup(server.user_id, server.channel_id, self._presence.user_ids, self._unheard)
         self._seq_ack = -1
         self._discover = None
         self._announced = None
@@ -425,11 +376,9 @@ class Gateway:
         assert self._server is not None
         commands: list[GatewayCommand] = []
         for user_id in user_ids:
-            if user_id == self._server.user_id or len(self._present) >= PRESENT_MOST:
+            if user_id == self._server.user_id or self._presence.is_full:
                 continue
-            if user_id not in self._present:
-                self._present.add(user_id)
-                commands.append(Raise(MemberArrived(user_id)))
+            commands += self._presence.arrive(user_id)
             if self._dave is not None:
                 answers = self._dave.expect(user_id, now)
                 commands += answers if self._state in HAS_SESSION else []
@@ -438,17 +387,7 @@ class Gateway:
     def _depart(self, user_id: int) -> list[GatewayCommand]:
         if self._dave is not None:
             self._dave.dismiss(user_id)
-        if user_id not in self._present:
-            return []
-        self._present.discard(user_id)
-        return [ForgetMember(user_id), Raise(MemberLeft(user_id))]
-
-    def _meet(self, members: set[int]) -> list[GatewayCommand]:
-        """A new voice session: the people of the main gateway's word replace those of the old one."""
-        left: list[GatewayCommand] = [Raise(MemberLeft(user_id)) for user_id in sorted(self._present - members)]
-        arrived: list[GatewayCommand] = [Raise(MemberArrived(user_id)) for user_id in sorted(members - self._present)]
-        self._present = members
-        return left + arrived
+        return self._presence.depart(user_id)
 
     # ------------------------------------------------------------------ time
 
@@ -470,7 +409,7 @@ class Gateway:
     def _is_group_missing(self) -> bool:
         """Everything stands but the keys, and somebody is here to share them with."""
         is_encrypted = self._dave is not None and bool(self._dave.version)
-        return self._state is State.ESTABLISHED and is_encrypted and not self.is_ready and bool(self._present)
+        return self._state is State.ESTABLISHED and is_encrypted and not self.is_ready and bool(self._presence.user_ids)
 
     def _form(self, dave: DaveGroup, now: float) -> list[GatewayCommand]:
         if self.is_ready:
@@ -615,3 +554,5 @@ _TABLE: Final[dict[int, tuple[frozenset[State], Callable[[Gateway, Any, float], 
     VoiceOp.CLIENT_FLAGS: (_ANY, Gateway._ignore),
     VoiceOp.CLIENT_PLATFORM: (_ANY, Gateway._ignore),
 }
+
+__all__ = ["Gateway", "GatewayStats", "State"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.voice.dave import DaveStats
-from bot.voice.gateway import GatewayStats
+from bot.voice.gateway_state import GatewayStats
 from bot.voice.pacer import PacerStats
 from bot.voice.receiver import ReceiverStats
 from bot.voice.sender import SenderStats

@@ -111,7 +111,18 @@ def test_no_installed_or_locked_version_lacks_its_fixes(package: str, floor: tup
 
 CORES = {
     "audio": {"soundfile", "speech_model"},
-    "voice": {"connection", "socket", "pacer", "line", "talker", "websocket", "admission", "discovery", "surroundings"},
+    "voice": {
+        "connection",
+        "socket",
+        "pacer",
+        "line",
+        "talker",
+        "websocket",
+        "admission",
+        "discovery",
+        "surroundings",
+        "voice_state",
+    },
     "realtime": {"link", "probes", "upgrade", "backoff", "writing"},
     "conversation": {"session", "call", "calls"},
     "personas": {"library"},
