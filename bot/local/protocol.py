@@ -13,11 +13,11 @@ import base64
 import binascii
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from bot.local.turn_detection import Detection, TurnDetector
+from bot.local.turn_detection import Detection, TurnBegan, TurnDetector, TurnEnded, TurnSound
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
 ITEMS_KEPT: Final = 200
@@ -95,14 +95,24 @@ class Told:
 class Session:
     """One connection's session. Ids are the server's own; those of a client are ignored, as the service does."""
 
-    def __init__(self, session_id: str, model: str) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        model: str,
+        *,
+        has_voice: Callable[[str], bool] = lambda _: True,
+        probability: Callable[[bytes], float] | None = None,
+    ) -> None:
+        """`has_voice` says which voices may be chosen; `probability` of speech helps the turn detection."""
         self.told = Told()
+        self._has_voice = has_voice
+        self._probability = probability
         self.items: deque[Item] = deque(maxlen=ITEMS_KEPT)
         self._ids = itertools.count(1)
         self._session_id = session_id
         self._model = model
         self._has_sound = False
-        self._detector: TurnDetector | None = TurnDetector(Detection())
+        self._detector: TurnDetector | None = TurnDetector(Detection(), probability)
         self._coming_item = ""
         self._response_id = ""
         self._spoken: Item | None = None
@@ -158,12 +168,22 @@ class Session:
             raise ValueError
         if {session.get("input_audio_format", "pcm16"), session.get("output_audio_format", "pcm16")} != {"pcm16"}:
             raise ValueError
+        if not self._has_voice(voice):
+            raise _Refused(f"voice {voice[:60]} is not valid")
         detection = self.told.detection
         if "turn_detection" in session:
             detection = Detection.of(session["turn_detection"])
+        acts = self._detect_by(detection)
         self.told = Told(instructions[:INSTRUCTIONS_LIMIT], voice, detection)
-        self._detector = TurnDetector(detection) if detection is not None else None
-        return [Send("session.updated", {"session": self._shown_session()})]
+        return [*acts, Send("session.updated", {"session": self._shown_session()})]
+
+    def _detect_by(self, detection: Detection | None) -> list[Act]:
+        """Another way to find turns begins with nothing heard; the same one goes on, in the middle of a turn too."""
+        if detection == (self._detector.detection if self._detector is not None else None):
+            return []
+        self._detector = TurnDetector(detection, self._probability) if detection is not None else None
+        self._has_sound = False
+        return [Forget()]
 
     # ------------------------------------------------------------------------ sound
 
@@ -174,21 +194,37 @@ class Session:
             raise ValueError from None
         if not pcm or len(pcm) % 2 or len(pcm) > APPEND_LIMIT_BYTES:
             raise ValueError
+        if self._detector is not None:
+            return self._detect(self._detector, pcm)
         self._has_sound = True
-        return [Sound(pcm)] if self._detector is None else self._detect(self._detector, pcm)
+        return [Sound(pcm)]
 
     def _detect(self, detector: TurnDetector, pcm: bytes) -> list[Act]:
         acts: list[Act] = []
-        for turn in detector.feed(pcm):
-            if turn.has_begun:
-                self._coming_item = self._new_id("item")
-                fields = {"audio_start_ms": round(turn.at_ms), "item_id": self._coming_item}
-                acts += [Send("input_audio_buffer.speech_started", fields), *self._stop("turn_detected")]
-            else:
-                fields = {"audio_end_ms": round(turn.at_ms), "item_id": self._coming_item}
-                acts.append(Send("input_audio_buffer.speech_stopped", fields))
-                acts += [Sound(turn.pcm), *self._take_utterance(self._coming_item), *self._begin_response()]
-        return acts
+        heard = bytearray()
+        for part in detector.feed(pcm):
+            match part:
+                case TurnBegan(at_ms, before):
+                    heard += before
+                    acts += self._turn_began(at_ms)
+                case TurnSound(more):
+                    heard += more
+                case TurnEnded(at_ms):
+                    acts += [Sound(bytes(heard)), *self._turn_ended(at_ms)]
+                    heard.clear()
+                case _:
+                    assert_never(part)
+        return [*acts, Sound(bytes(heard))] if heard else acts
+
+    def _turn_began(self, at_ms: float) -> list[Act]:
+        self._coming_item = self._new_id("item")
+        fields = {"audio_start_ms": round(at_ms), "item_id": self._coming_item}
+        return [Send("input_audio_buffer.speech_started", fields), *self._stop("turn_detected")]
+
+    def _turn_ended(self, at_ms: float) -> list[Act]:
+        fields = {"audio_end_ms": round(at_ms), "item_id": self._coming_item}
+        stopped = Send("input_audio_buffer.speech_stopped", fields)
+        return [stopped, *self._take_utterance(self._coming_item), *self._begin_response()]
 
     def _commit(self, _: dict[str, Any]) -> list[Act]:
         if self._detector is not None:
@@ -201,7 +237,7 @@ class Session:
     def _clear(self, _: dict[str, Any]) -> list[Act]:
         self._has_sound = False
         if self._detector is not None:
-            self._detector = TurnDetector(self.told.detection or Detection())
+            self._detector = TurnDetector(self._detector.detection, self._probability)
         return [Forget(), Send("input_audio_buffer.cleared", {})]
 
     def _take_utterance(self, item_id: str) -> list[Act]:

@@ -7,19 +7,23 @@ faster than real time. Whatever a part cannot do becomes a failed response, neve
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from bot.audio.frame import pcm_bytes
+from bot.audio.frame import MODEL_RATE_HZ, pcm_bytes
+from bot.audio.resample import resample
+from bot.audio.speech_model import SPEECH_MODEL_RATE_HZ, SpeechModel
 from bot.errors import KithError
 from bot.local.brain import Self, people
 from bot.local.grammar import Hints
@@ -59,11 +63,19 @@ class Parts:
 class Line:
     """One connection."""
 
-    def __init__(self, socket: ServerConnection, session: Session, parts: Parts, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        socket: ServerConnection,
+        session: Session,
+        parts: Parts,
+        tasks: asyncio.TaskGroup,
+        event_numbers: Iterator[int],
+    ) -> None:
         self._socket = socket
         self._session = session
         self._parts = parts
         self._tasks = tasks
+        self._event_numbers = event_numbers
         self._mind = parts.new_mind()
         self._listening: Listening | None = None
         self._hearing: asyncio.Task[None] | None = None
@@ -86,7 +98,8 @@ class Line:
         for act in acts:
             match act:
                 case Send(kind, fields):
-                    await self._socket.send(json.dumps({"type": kind, **fields}))
+                    event_id = f"event_{next(self._event_numbers):08d}"
+                    await self._socket.send(json.dumps({"event_id": event_id, "type": kind, **fields}))
                 case Sound(pcm):
                     if self._listening is None:
                         self._listening = self._parts.ears.listen(hints_of(self._session))
@@ -167,6 +180,18 @@ class _Pace:
         await asyncio.sleep(max(0.0, self._due - time.monotonic()))
 
 
+class _SpeechProbability:
+    """The acoustic model's opinion of one connection's sound. 1 ms a quarter of a second: little enough for this process's loop."""
+
+    def __init__(self) -> None:
+        self._model = SpeechModel()
+
+    def __call__(self, pcm: bytes) -> float:
+        self._model.reset()
+        narrow = resample(np.frombuffer(pcm, "<i2"), MODEL_RATE_HZ, SPEECH_MODEL_RATE_HZ)
+        return self._model.probability(narrow.astype("<i2").tobytes())
+
+
 def hints_of(session: Session) -> Hints:
     """What the ears should listen for besides the script: the companion's name and those of the room."""
     return Hints(Self.of(session.told.instructions).name, tuple(people(list(session.items))))
@@ -183,6 +208,7 @@ def _parsed(message: str | bytes) -> object:
 async def serve_local(parts: Parts, port: int = 0) -> AsyncIterator[str]:
     """Listens while the context is open; gives the address."""
     count = 0
+    events = itertools.count(1)
 
     async def converse(socket: ServerConnection) -> None:
         nonlocal count
@@ -190,7 +216,10 @@ async def serve_local(parts: Parts, port: int = 0) -> AsyncIterator[str]:
         assert socket.request is not None
         model = parse_qs(urlsplit(socket.request.path).query).get("model", [MODEL])[0][:80]
         async with asyncio.TaskGroup() as tasks:
-            await Line(socket, Session(f"sess_{count:06d}", model), parts, tasks).run()
+            session = Session(
+                f"sess_{count:06d}", model, has_voice=parts.speech.has_voice, probability=_SpeechProbability()
+            )
+            await Line(socket, session, parts, tasks, events).run()
 
     server: Server = await serve(
         converse,

@@ -133,6 +133,9 @@ class SpeechService:
         self._service = service
         self._http = http
 
+    def has_voice(self, voice: str) -> bool:
+        return True  # only the service knows
+
     async def speak(self, text: str, voice: str | None) -> bytes:
         body = {"model": self._service.model, "input": text, "voice": voice or "alloy", "response_format": "wav"}
         return _pcm_of(await _post(self._service, self._http, SPEECH_LIMIT_BYTES, json=body))

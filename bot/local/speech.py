@@ -77,7 +77,9 @@ class Speech(Protocol):
     """What gives a reply its sound."""
 
     async def speak(self, text: str, voice: str | None) -> bytes:
-        """One sentence as s16le mono at 24 kHz. Raises AudioError."""
+        """One sentence as s16le mono at 24 kHz. Raises KithError."""
+
+    def has_voice(self, voice: str) -> bool: ...
 
 
 class EspeakSpeech:
@@ -85,6 +87,14 @@ class EspeakSpeech:
 
     async def speak(self, text: str, voice: str | None) -> bytes:
         return (await asyncio.to_thread(synthesise, text, voice)).tobytes()
+
+    def has_voice(self, voice: str) -> bool:
+        try:
+            timbre = timbre_of(voice)
+            engine().phonemes("", timbre.english + timbre.variant)
+        except AudioError:
+            return False
+        return True
 
 
 def synthesise(text: str, voice: str | None = None, rate_hz: int = MODEL_RATE_HZ) -> Samples:

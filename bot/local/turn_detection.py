@@ -1,21 +1,25 @@
 """When does somebody begin and stop speaking: the local model's own turn detection, on the clock of the sound that comes in.
 
 Like the service's it hears energy, and like the service's it needs silence in the stream to end a turn: sound that just stops ends
-nothing. The threshold follows the background, so that a quiet voice in a quiet room is heard.
+nothing. The threshold follows the background, so that a quiet voice in a quiet room is heard; an acoustic model, if there is one, keeps doors
+and keyboards from being turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.audio.frame import pcm_bytes, pcm_ms
+from bot.audio.frame import FRAME_MS, pcm_bytes
 from bot.audio.level import NoiseFloor, level_dbfs
 
 ONSET_MS: Final = 80
 FRAME_BYTES: Final = pcm_bytes(20)
 TURN_LIMIT_MS: Final = 60_000
+ASK_EVERY_MS: Final = 40
+ASKED_BYTES: Final = pcm_bytes(240)
+LEAST_PROBABILITY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,54 +58,80 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn began, or ended with all its sound."""
+class TurnBegan:
+    """Speech began at `at_ms`; `pcm` is what was heard so far, from `prefix_ms` before it."""
 
-    has_begun: bool
     at_ms: float
-    pcm: bytes = b""
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSound:
+    """More of the turn."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    at_ms: float
+
+
+TurnPart = TurnBegan | TurnSound | TurnEnded
 
 
 class TurnDetector:
-    """Feed it the stream; it tells where turns begin and end."""
+    """Feed it the stream; it tells where turns begin and end, and what sounds between.
 
-    def __init__(self, detection: Detection) -> None:
-        self._detection = detection
+    Args:
+        probability: how surely there is speech in PCM at 24 kHz, asked where energy says that a turn begins; without it, energy decides.
+    """
+
+    def __init__(self, detection: Detection, probability: Callable[[bytes], float] | None = None) -> None:
+        self.detection = detection
+        self._probability = probability
         self._floor = NoiseFloor()
         self._rest = b""
         self._kept = bytearray()
         self._clock_ms = 0.0
         self._loud_ms = 0.0
         self._quiet_ms = 0.0
-        self._is_turn = False
+        self._turn_ms: float | None = None
 
-    def feed(self, pcm: bytes) -> Iterator[Turn]:
+    def feed(self, pcm: bytes) -> Iterator[TurnPart]:
         pcm = self._rest + pcm
         whole = len(pcm) // FRAME_BYTES * FRAME_BYTES
         self._rest = pcm[whole:]
         for start in range(0, whole, FRAME_BYTES):
-            turn = self._hear(pcm[start : start + FRAME_BYTES])
-            if turn is not None:
-                yield turn
+            yield from self._hear(pcm[start : start + FRAME_BYTES])
 
-    def _hear(self, frame: bytes) -> Turn | None:
+    def _hear(self, frame: bytes) -> Iterator[TurnPart]:
         level = level_dbfs(frame)
-        is_loud = level >= self._detection.least_dbfs and self._floor.is_speech(level)
+        is_loud = level >= self.detection.least_dbfs and self._floor.is_speech(level)
         self._floor.update(level)
-        self._clock_ms += pcm_ms(len(frame))
-        self._loud_ms = self._loud_ms + 20 if is_loud else 0.0
-        self._quiet_ms = 0.0 if is_loud else self._quiet_ms + 20
-        self._kept += frame
-        if not self._is_turn:
-            del self._kept[: -pcm_bytes(self._detection.prefix_ms + ONSET_MS)]
-            if self._loud_ms < ONSET_MS:
-                return None
-            self._is_turn = True
-            return Turn(has_begun=True, at_ms=self._clock_ms - ONSET_MS)
-        is_too_long = pcm_ms(len(self._kept)) >= TURN_LIMIT_MS
-        if self._quiet_ms < self._detection.silence_ms and not is_too_long:
-            return None
-        self._is_turn = False
-        ended = Turn(has_begun=False, at_ms=self._clock_ms, pcm=bytes(self._kept))
-        self._kept.clear()
-        return ended
+        self._clock_ms += FRAME_MS
+        self._loud_ms = self._loud_ms + FRAME_MS if is_loud else 0.0
+        self._quiet_ms = 0.0 if is_loud else self._quiet_ms + FRAME_MS
+        if self._turn_ms is not None:
+            yield from self._go_on(frame)
+        else:
+            self._kept += frame
+            del self._kept[: -pcm_bytes(self.detection.prefix_ms + ONSET_MS)]
+            if self._is_onset():
+                self._turn_ms = 0.0
+                yield TurnBegan(self._clock_ms - self._loud_ms, bytes(self._kept))
+                self._kept.clear()
+
+    def _go_on(self, frame: bytes) -> Iterator[TurnPart]:
+        assert self._turn_ms is not None
+        self._turn_ms += FRAME_MS
+        yield TurnSound(frame)
+        if self._quiet_ms >= self.detection.silence_ms or self._turn_ms >= TURN_LIMIT_MS:
+            self._turn_ms = None
+            yield TurnEnded(self._clock_ms)
+
+    def _is_onset(self) -> bool:
+        """Loud for long enough, and, where somebody can tell, more like speech than like a door."""
+        if self._loud_ms < ONSET_MS or self._loud_ms % ASK_EVERY_MS:
+            return False
+        return self._probability is None or self._probability(bytes(self._kept[-ASKED_BYTES:])) >= LEAST_PROBABILITY

@@ -79,18 +79,55 @@ def test_detection_needs_silence_in_the_stream_to_end_a_turn_and_then_answers_by
     detection = {"type": "server_vad", "silence_duration_ms": 300, "energy_awakeness_threshold": 1000}
     session.receive({"type": "session.update", "session": {"turn_detection": detection}})
     assert session.receive(append(QUIET)) == []
-    assert kinds(session.receive(append(TONE))) == ["input_audio_buffer.speech_started"]
-    assert session.receive(append(QUIET)) == []
+    assert kinds(session.receive(append(TONE))) == ["input_audio_buffer.speech_started", "Sound"]
+    assert session.receive(append(QUIET)) == [Sound(QUIET)]
     acts = session.receive(append(QUIET))
     assert kinds(acts) == [
-        "input_audio_buffer.speech_stopped",
         "Sound",
+        "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",
         "conversation.item.created",
         "Hear",
         "response.created",
         "Answer",
     ]
+
+
+def test_a_turn_is_heard_from_before_its_onset_and_an_update_in_its_middle_does_not_end_it() -> None:
+    session = Session("sess_1", "m")
+    detection = {"type": "server_vad", "silence_duration_ms": 200, "energy_awakeness_threshold": 1000}
+    session.receive({"type": "session.update", "session": {"turn_detection": detection}})
+    sound = [act.pcm for act in session.receive(append(QUIET + TONE)) if isinstance(act, Sound)]
+    assert b"".join(sound) == QUIET + TONE
+    acts = session.receive({"type": "session.update", "session": {"instructions": "x", "turn_detection": detection}})
+    assert kinds(acts) == ["session.updated"]
+    assert "Hear" in kinds(session.receive(append(QUIET)))
+
+
+def test_what_came_in_under_one_way_to_find_turns_is_forgotten_under_the_other() -> None:
+    session = Session("sess_1", "m")
+    session.receive(append(TONE))
+    acts = session.receive({"type": "session.update", "session": {"turn_detection": None}})
+    assert kinds(acts) == ["Forget", "session.updated"]
+    assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
+
+
+def test_a_noise_that_is_no_speech_begins_no_turn_where_somebody_can_tell() -> None:
+    answers = iter([0.1, 0.1, 0.9])
+    session = Session("sess_1", "m", probability=lambda _: next(answers))
+    detection = {"type": "server_vad", "silence_duration_ms": 200, "energy_awakeness_threshold": 1000}
+    session.receive({"type": "session.update", "session": {"turn_detection": detection}})
+    assert session.receive(append(TONE[: 960 * 6])) == []
+    [began, _] = session.receive(append(TONE[: 960 * 4]))
+    assert isinstance(began, Send)
+    assert began.fields["audio_start_ms"] == 0
+
+
+def test_a_voice_that_there_is_not_is_refused_and_changes_nothing() -> None:
+    session = Session("sess_1", "m", has_voice=lambda voice: voice != "en-xx")
+    update = {"type": "session.update", "session": {"voice": "en-xx", "instructions": "Name: Nobody"}}
+    assert refusal(session.receive(update)) == "voice en-xx is not valid"
+    assert session.told.instructions == ""
 
 
 def test_speech_over_a_reply_stops_it_under_detection() -> None:
