@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +24,7 @@ from bot.voice.events import MemberUnheard, UnexpectedParticipant
 from bot.voice.gateway_events import GatewayCommand, Raise, SendBinary, SendText
 from bot.voice.opcodes import VoiceOp
 from bot.voice.strangers import Strangers
+from bot.voice.transitions import Transitions
 from bot.voice.undecryptable import Undecryptable
 from bot.voice.unheard import Remedy, Unheard
 
@@ -36,13 +37,9 @@ FRAME_MARKER: Final = b"\xfa\xfa"
 PLAINTEXT_GRACE_S: Final = 10.0
 """After an upgrade others switch later than we do: their plain frames are accepted for this long, and then no more."""
 
-TRANSITION_EXPIRY_S: Final = 10.0
-"""A server executes after 2 to 3 s at most; an op 22 that has not come by now will not come."""
-
 RECOVERY_GRACE_S: Final = 5.0
 RECOVERIES_TOLERATED: Final = 5
 RECOVERIES_FORGOTTEN_AFTER_S: Final = 60.0
-PENDING_TRANSITIONS: Final = 16
 REMEMBERED_PROPOSALS: Final = 64
 REMEMBERED_WELCOMES: Final = 8
 
@@ -68,12 +65,6 @@ class DaveStats:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Transition:
-    version: int
-    expires_at: float
-
-
 class DaveGroup:
     """Our membership in the encrypted group of one voice session.
 
@@ -92,8 +83,7 @@ class DaveGroup:
         self._external_sender: bytes | None = None
         self._version: int | None = None
         self._group_version = 0
-        self._transitions: OrderedDict[int, _Transition] = OrderedDict()
-        self._last_transition_id = 0
+        self._transitions = Transitions()
         self._proposals_seen: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED_PROPOSALS)
         self._welcomes_seen: deque[bytes] = deque(maxlen=REMEMBERED_WELCOMES)
         self._plaintext_until: float | None = None
@@ -135,10 +125,8 @@ class DaveGroup:
         """When `tick` has something to do, in the clock of `now`; minus infinity: at once."""
         if self._unheard.is_due:
             return float("-inf")
-        deadlines = [transition.expires_at for transition in self._transitions.values()]
-        others = (self._strangers.until, self._plaintext_until, self._grace_until)
-        deadlines += [deadline for deadline in others if deadline is not None]
-        return min(deadlines, default=None)
+        until = (self._transitions.next_deadline, self._strangers.until, self._plaintext_until, self._grace_until)
+        return min((deadline for deadline in until if deadline is not None), default=None)
 
     def stats(self) -> DaveStats:
         self._stats.version = self._version
@@ -168,7 +156,7 @@ class DaveGroup:
         """The Opus packet that this member sent. `payload` is without RTP padding and extension."""
         if payload == SILENCE:
             return payload
-        may_be_plain = self._version == 0 or self._plaintext_until is not None or self._is_going_down
+        may_be_plain = self._version == 0 or self._plaintext_until is not None or self._transitions.lead_to_plain
         if not payload.endswith(FRAME_MARKER):
             if may_be_plain and payload:
                 self._stats.plain += 1
@@ -192,13 +180,9 @@ class DaveGroup:
             self._unheard.opened(user_id)
         return opus
 
-    @property
-    def _is_going_down(self) -> bool:
-        return bool(self._transitions) and any(transition.version == 0 for transition in self._transitions.values())
-
     def _failed(self, user_id: int, reason: str) -> Undecryptable:
         """Counts a failure that a fresh group might mend: not of members who left, nor while keys are changing."""
-        is_settled = self._version and not self._transitions and self._grace_until is None
+        is_settled = self._version and not self._transitions.are_pending and self._grace_until is None
         if is_settled and self._strangers.is_expected(user_id) and not self._is_hopeless:
             self._unheard.failed(user_id)
         return self._undecryptable(reason)
@@ -235,11 +219,11 @@ class DaveGroup:
 
     def execute_transition(self, transition_id: int, now: float) -> list[GatewayCommand]:
         """Op 22."""
-        transition = self._transitions.pop(transition_id, None)
-        if transition is None:
+        version = self._transitions.take(transition_id)
+        if version is None:
             self._stats.ignored["unknown transition"] += 1
         else:
-            self._execute(transition.version, now)
+            self._execute(version, now)
         return []
 
     def prepare_epoch(self, epoch: int, version: int, now: float) -> list[GatewayCommand]:
@@ -316,7 +300,7 @@ class DaveGroup:
             about = proposals_epoch(payload)
             if mls.is_ready and about is not None and about[0] == self._channel_id and about[1] > mls.epoch:
                 # The group is ahead of us: a commit was lost on us.
-                return self._recover(self._last_transition_id, now)
+                return self._recover(self._transitions.last_id, now)
             self._stats.ignored[refusal.reason] += 1
             return []
         self._proposals_seen.append(seen)
@@ -357,14 +341,12 @@ class DaveGroup:
     # ------------------------------------------------------------------ transitions
 
     def _ready_for(self, transition_id: int, version: int, now: float) -> list[GatewayCommand]:
-        self._last_transition_id = transition_id
+        self._transitions.last_id = transition_id
         if transition_id == 0:
             # "Transition id 0 is executed immediately": no op 23, and no op 22 will come.
             self._execute(version, now)
             return []
-        while len(self._transitions) >= PENDING_TRANSITIONS:
-            self._transitions.popitem(last=False)
-        self._transitions[transition_id] = _Transition(version, now + TRANSITION_EXPIRY_S)
+        self._transitions.announce(transition_id, version, now)
         return [_json(VoiceOp.TRANSITION_READY, transition_id)]
 
     def _execute(self, version: int, now: float) -> None:
@@ -394,14 +376,14 @@ class DaveGroup:
 
     def start_over(self, now: float) -> list[GatewayCommand]:
         """The group does not form: leave it, and be added anew."""
-        return [] if self._mls is None else self._recover(self._last_transition_id, now)
+        return [] if self._mls is None else self._recover(self._transitions.last_id, now)
 
     def _mend(self, now: float) -> list[GatewayCommand]:
         """Somebody cannot be heard for some time."""
         remedy, untold = self._unheard.judge()
         told: list[GatewayCommand] = [Raise(MemberUnheard(user_id)) for user_id in untold]
         self._is_hopeless = self._is_hopeless or remedy is Remedy.SESSION
-        return told + (self._recover(self._last_transition_id, now) if remedy is Remedy.GROUP else [])
+        return told + (self._recover(self._transitions.last_id, now) if remedy is Remedy.GROUP else [])
 
     def _recover(self, transition_id: int, now: float) -> list[GatewayCommand]:
         """Op 31 and a new key package: the server removes us and adds us again. Never a loop: see `is_hopeless`."""
@@ -424,9 +406,8 @@ class DaveGroup:
             self._plaintext_until = None
         if self._grace_until is not None and now >= self._grace_until:
             self._grace_until = None
-        for transition_id in [key for key, value in self._transitions.items() if now >= value.expires_at]:
-            del self._transitions[transition_id]
-            self._stats.ignored["transition never executed"] += 1
+        if overdue := self._transitions.expire(now):
+            self._stats.ignored["transition never executed"] += overdue
         if self._unheard.is_due:
             commands += self._mend(now)
         if self._strangers.until is not None and now >= self._strangers.until:
@@ -437,7 +418,7 @@ class DaveGroup:
         """Nobody announced them in time. The first time: not with us (op 31). Then: the room is told, and life goes on."""
         tolerated = self._strangers.judge()
         if not tolerated:
-            return self._recover(self._last_transition_id, now)
+            return self._recover(self._transitions.last_id, now)
         raised: list[GatewayCommand] = [Raise(UnexpectedParticipant(user_id)) for user_id in tolerated]
         return raised + self._let_through(now)
 

@@ -16,7 +16,6 @@ from bot.voice.dave import (
     PLAINTEXT_GRACE_S,
     RECOVERIES_TOLERATED,
     RECOVERY_GRACE_S,
-    TRANSITION_EXPIRY_S,
 )
 from bot.voice.events import (
     EncryptionMissing,
@@ -30,6 +29,7 @@ from bot.voice.formation import FORM_S
 from bot.voice.gateway import State
 from bot.voice.opcodes import VoiceOp
 from bot.voice.reconnection import REJOINS
+from bot.voice.transitions import EXPIRY_S as TRANSITION_EXPIRY_S
 from bot.voice.undecryptable import Undecryptable
 from bot.voice.unheard import FAILURES_TOLERATED, GROUP_TRIES, SESSION_TRIES
 
