@@ -34,7 +34,8 @@ from bot.rehearsal.media_wire import MediaPacket, seal_packet
 from bot.rehearsal.member_group import MemberGroup
 from bot.rehearsal.udp_server import UdpServer
 from bot.rehearsal.voice_server import VoiceServer
-from bot.rehearsal.voice_session import Link, Op, VoiceSession
+from bot.rehearsal.voice_ops import Op
+from bot.rehearsal.voice_session import Link, VoiceSession
 
 ME: Final = 1
 MEMBER: Final = 11

@@ -37,7 +37,7 @@ from bot.rehearsal.delivery_wire import (
     parse_commit_welcome,
     revoke_payload,
 )
-from bot.voice.opcodes import VoiceOp
+from bot.rehearsal.voice_ops import Op
 
 TRANSITION_TIMEOUT_S: Final = 2.5
 COMMIT_TIMEOUT_S: Final = 5.0
@@ -121,7 +121,7 @@ class DeliveryService:
         self._members[user_id] = _Member(max_version)
         parcels += self._follow_target(now, newcomer=user_id)
         if self._is_encrypting:
-            parcels.append(Parcel(user_id, VoiceOp.EXTERNAL_SENDER, self._sender.package()))
+            parcels.append(Parcel(user_id, Op.EXTERNAL_SENDER, self._sender.package()))
         return parcels
 
     def leave(self, user_id: int, now: float) -> list[Parcel]:
@@ -139,13 +139,13 @@ class DeliveryService:
         if user_id not in self._members:
             return []
         match op, payload:
-            case VoiceOp.TRANSITION_READY, dict():
+            case Op.TRANSITION_READY, dict():
                 return self._ready(user_id, payload.get("transition_id"), now)
-            case VoiceOp.KEY_PACKAGE, bytes():
+            case Op.KEY_PACKAGE, bytes():
                 return self._key_package(user_id, payload, now)
-            case VoiceOp.COMMIT_WELCOME, bytes():
+            case Op.COMMIT_WELCOME, bytes():
                 return self._commit(user_id, payload, now)
-            case VoiceOp.INVALID_COMMIT_WELCOME, dict():
+            case Op.INVALID_COMMIT_WELCOME, dict():
                 return self._invalid(user_id, now)
             case _:
                 return self._refuse(f"op {op}")
@@ -188,15 +188,15 @@ class DeliveryService:
         if not others:
             return []
         self._commit_due_at = now + COMMIT_TIMEOUT_S
-        parcels = [Parcel(other.user_id, VoiceOp.PROPOSALS, append_payload([own.proposal])) for other in others]
-        parcels.append(Parcel(newcomer, VoiceOp.PROPOSALS, append_payload([other.proposal for other in others])))
+        parcels = [Parcel(other.user_id, Op.PROPOSALS, append_payload([own.proposal])) for other in others]
+        parcels.append(Parcel(newcomer, Op.PROPOSALS, append_payload([other.proposal for other in others])))
         return parcels
 
     def _propose(self, proposals: list[_Pending], now: float) -> list[Parcel]:
         self._pending += proposals
         self._commit_due_at = now + COMMIT_TIMEOUT_S
         payload = append_payload([pending.proposal for pending in proposals])
-        return [Parcel(user, VoiceOp.PROPOSALS, payload) for user in self._committers()]
+        return [Parcel(user, Op.PROPOSALS, payload) for user in self._committers()]
 
     def _committers(self) -> list[int]:
         """Members of the group who are to stay: nobody commits their own removal."""
@@ -233,9 +233,9 @@ class DeliveryService:
         if self.epoch == 0:
             if len(self._pending) < 2:
                 self._commit_due_at = None
-            return [Parcel(pending.user_id, VoiceOp.PROPOSALS, payload) for pending in self._pending]
+            return [Parcel(pending.user_id, Op.PROPOSALS, payload) for pending in self._pending]
         self._commit_due_at = now + COMMIT_TIMEOUT_S if self._pending else None
-        return [Parcel(user, VoiceOp.PROPOSALS, payload) for user in self._committers()]
+        return [Parcel(user, Op.PROPOSALS, payload) for user in self._committers()]
 
     def _start_over(self, told: Iterable[int], now: float) -> list[Parcel]:
         """The group is no more. Those `told` reset; whoever else waits with a key package forms the next first group."""
@@ -252,8 +252,8 @@ class DeliveryService:
             self.version, self._is_upgrading = 1, False
         for user_id in told:
             self._members[user_id].key_package = None
-            parcels.append(Parcel(user_id, VoiceOp.PREPARE_EPOCH, {"protocol_version": 1, "epoch": 1}))
-            parcels.append(Parcel(user_id, VoiceOp.PREPARE_TRANSITION, {"protocol_version": 1, "transition_id": 0}))
+            parcels.append(Parcel(user_id, Op.PREPARE_EPOCH, {"protocol_version": 1, "epoch": 1}))
+            parcels.append(Parcel(user_id, Op.PREPARE_TRANSITION, {"protocol_version": 1, "transition_id": 0}))
         for user_id in waiting:
             if self._members[user_id].key_package is not None:
                 parcels += self._introduce(user_id, now)
@@ -316,8 +316,8 @@ class DeliveryService:
         # "Transition id 0 is used for (re)initialization": a first group needs no op 22.
         transition_id = 0 if is_first else self._begin_transition(1, [*stayed, *joined], now)
         head = transition_id.to_bytes(2, "big")
-        parcels = [Parcel(user_id, VoiceOp.ANNOUNCE_COMMIT, head + commit.commit) for user_id in stayed]
-        return parcels + [Parcel(user_id, VoiceOp.WELCOME, head + commit.welcome) for user_id in joined]
+        parcels = [Parcel(user_id, Op.ANNOUNCE_COMMIT, head + commit.commit) for user_id in stayed]
+        return parcels + [Parcel(user_id, Op.WELCOME, head + commit.welcome) for user_id in joined]
 
     def _begin_transition(self, version: int, members: list[int], now: float) -> int:
         transition_id = self._next_transition_id
@@ -338,7 +338,7 @@ class DeliveryService:
             if transition.waiting_for or self._transitions.pop(transition_id, None) is None:
                 continue
             parcels += [
-                Parcel(user_id, VoiceOp.EXECUTE_TRANSITION, {"transition_id": transition_id})
+                Parcel(user_id, Op.EXECUTE_TRANSITION, {"transition_id": transition_id})
                 for user_id in sorted(transition.told & self._members.keys())
             ]
             if transition.version == 0 != self.version:
@@ -374,7 +374,7 @@ class DeliveryService:
                 return []
             transition_id = self._begin_transition(0, told, now)
             body = {"protocol_version": 0, "transition_id": transition_id}
-            return [Parcel(user_id, VoiceOp.PREPARE_TRANSITION, dict(body)) for user_id in told]
+            return [Parcel(user_id, Op.PREPARE_TRANSITION, dict(body)) for user_id in told]
         if target > 0 and self.version == 0 and not self._is_encrypting and not is_going_down:
             return self._upgrade()
         return []
@@ -388,13 +388,13 @@ class DeliveryService:
         self._is_upgrading = True
         parcels: list[Parcel] = []
         for user_id in told:
-            parcels.append(Parcel(user_id, VoiceOp.PREPARE_EPOCH, {"protocol_version": 1, "epoch": 1}))
-            parcels.append(Parcel(user_id, VoiceOp.EXTERNAL_SENDER, self._sender.package()))
+            parcels.append(Parcel(user_id, Op.PREPARE_EPOCH, {"protocol_version": 1, "epoch": 1}))
+            parcels.append(Parcel(user_id, Op.EXTERNAL_SENDER, self._sender.package()))
         if len(told) == 1:
             # Nobody to agree with: the only member goes up at once and waits for company.
             self._is_upgrading = False
             self.version = 1
-            parcels.append(Parcel(told[0], VoiceOp.PREPARE_TRANSITION, {"protocol_version": 1, "transition_id": 0}))
+            parcels.append(Parcel(told[0], Op.PREPARE_TRANSITION, {"protocol_version": 1, "transition_id": 0}))
         return parcels
 
     def _end_encryption(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import davey
 
 from bot.rehearsal.media_wire import SILENCE
-from bot.rehearsal.voice_session import Op
+from bot.rehearsal.voice_ops import Op
 
 MARKER: Final = b"\xfa\xfa"
 Reply = tuple[int, bytes | dict[str, Any]]

@@ -38,7 +38,8 @@ from bot.rehearsal.media_wire import (
 from bot.rehearsal.member_ears import Ears, Sound
 from bot.rehearsal.member_group import MemberGroup, Reply
 from bot.rehearsal.member_media import FRAME_S, MemberMedia
-from bot.rehearsal.voice_session import Op, VoiceTicket
+from bot.rehearsal.voice_ops import Op
+from bot.rehearsal.voice_session import VoiceTicket
 
 SILENCE_FRAMES: Final = 5
 KEEPALIVE_S: Final = 5.0

@@ -13,7 +13,8 @@ import davey
 
 from bot.rehearsal.delivery import DeliveryService, Parcel
 from bot.rehearsal.media_relay import MediaSession
-from bot.rehearsal.voice_session import Op, VoiceSession
+from bot.rehearsal.voice_ops import Op
+from bot.rehearsal.voice_session import VoiceSession
 
 NOT_ENCRYPTING: Final = 1
 """The id of somebody who cannot encrypt and is only known to the delivery service: while present, the call is at version 0."""

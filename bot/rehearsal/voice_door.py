@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.rehearsal.media_wire import KEY_BYTES, MediaCipher
 from bot.rehearsal.voice_directory import Directory
-from bot.rehearsal.voice_session import ClientMessage, CloseCode, Link, Op, Payload, VoiceSession
+from bot.rehearsal.voice_ops import Op
+from bot.rehearsal.voice_session import ClientMessage, CloseCode, Link, Payload, VoiceSession
 
 MISSED_HEARTBEATS: Final = 2
 

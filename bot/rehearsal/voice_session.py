@@ -19,47 +19,13 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bot.rehearsal.media_relay import MediaSession
+from bot.rehearsal.voice_ops import Op
 
 OUTBOX_LIMIT: Final = 1_024
 REPLAY_LIMIT: Final = 512
 SHOWN: Final = (5, 23, 31)
 
 Payload = dict[str, Any]
-
-
-class Op(IntEnum):
-    """Opcodes of voice gateway v8, listed apart from the bot's own list."""
-
-    IDENTIFY = 0
-    SELECT_PROTOCOL = 1
-    READY = 2
-    HEARTBEAT = 3
-    SESSION_DESCRIPTION = 4
-    SPEAKING = 5
-    HEARTBEAT_ACK = 6
-    RESUME = 7
-    HELLO = 8
-    RESUMED = 9
-    CLIENTS_CONNECT = 11
-    VIDEO = 12
-    CLIENT_DISCONNECT = 13
-    SESSION_UPDATE = 14
-    MEDIA_SINK_WANTS = 15
-    BACKEND_VERSION = 16
-    CLIENT_FLAGS = 18
-    CLIENT_PLATFORM = 20
-    PREPARE_TRANSITION = 21
-    EXECUTE_TRANSITION = 22
-    TRANSITION_READY = 23
-    PREPARE_EPOCH = 24
-    EXTERNAL_SENDER = 25
-    KEY_PACKAGE = 26
-    PROPOSALS = 27
-    COMMIT_WELCOME = 28
-    ANNOUNCE_COMMIT = 29
-    WELCOME = 30
-    INVALID_COMMIT_WELCOME = 31
-    NO_ROUTE = 32
 
 
 class CloseCode(IntEnum):
