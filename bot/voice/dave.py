@@ -23,13 +23,11 @@ from bot.voice.dave_session import PROTOCOL_VERSION, MlsRefused, MlsSession, mes
 from bot.voice.events import MemberUnheard, UnexpectedParticipant
 from bot.voice.gateway_events import GatewayCommand, Raise, SendBinary, SendText
 from bot.voice.opcodes import VoiceOp
+from bot.voice.silence import SILENCE
 from bot.voice.strangers import Strangers
 from bot.voice.transitions import Transitions
 from bot.voice.undecryptable import Undecryptable
 from bot.voice.unheard import Remedy, Unheard
-
-SILENCE: Final = b"\xf8\xff\xfe"
-"""The Opus silence frame, which both sides leave unencrypted."""
 
 FRAME_MARKER: Final = b"\xfa\xfa"
 """The last two bytes of every encrypted frame."""

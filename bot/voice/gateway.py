@@ -43,6 +43,7 @@ from bot.voice.heartbeat import Heartbeat
 from bot.voice.opcodes import VoiceOp
 from bot.voice.presence import Presence
 from bot.voice.reconnection import Next, Plan, Reconnection
+from bot.voice.transport import MODES
 from bot.voice.undecryptable import Undecryptable
 from bot.voice.unheard import Unheard
 
@@ -315,7 +316,7 @@ class Gateway:
     def _on_session_description(self, body: Any, now: float) -> list[GatewayCommand]:
         data = messages.fields(body)
         mode, key = messages.text(data, "mode"), messages.secret_key(data)
-        if mode not in messages.MODES:
+        if mode not in MODES:
             raise Malformed("mode")
         version = messages.whole(data, "dave_protocol_version", 0xFFFF) if "dave_protocol_version" in data else 0
         assert self._dave is not None

@@ -13,9 +13,7 @@ from typing import Any, Final
 from bot.voice.dave_session import PROTOCOL_VERSION
 from bot.voice.gateway_events import SendText, VoiceServer
 from bot.voice.opcodes import VoiceOp
-
-MODES: Final = ("aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize")
-"""What we can do, best first: AES-GCM is several times faster and "preferred when offered", the other is always offered."""
+from bot.voice.transport import MODES
 
 SECRET_KEY_BYTES: Final = 32
 MAX_ID: Final = (1 << 64) - 1

@@ -23,8 +23,9 @@ from typing import Final
 from bot.audio.frame import MODEL_RATE_HZ
 from bot.voice.events import VoiceEvent
 from bot.voice.rtp import RtpPacket, refusal
+from bot.voice.silence import SILENCE
 from bot.voice.ssrc import SsrcMap
-from bot.voice.stream import SILENCE, Stream
+from bot.voice.stream import Stream
 from bot.voice.transport import TransportCipher
 from bot.voice.undecryptable import Undecryptable
 

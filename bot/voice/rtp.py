@@ -15,13 +15,13 @@ import struct
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from bot.voice.discovery import is_discovery
+
 OPUS_PAYLOAD_TYPE: Final = 120
 FIXED_HEADER_BYTES: Final = 12
 SEALED_OVERHEAD_BYTES: Final = 20
 """Tag 16 and nonce 4 follow whatever is sealed."""
 
-DISCOVERY_BYTES: Final = 74
-DISCOVERY_RESPONSE: Final = b"\x00\x02"
 KEEPALIVE_BYTES: Final = 8
 RTCP_TYPES: Final = range(200, 207)
 
@@ -95,7 +95,7 @@ _make = tuple.__new__
 def refusal(data: bytes) -> Refusal | None:
     """Why `RtpPacket.parse` does not take a datagram; None when it does."""
     size = len(data)
-    if size == DISCOVERY_BYTES and data[:2] == DISCOVERY_RESPONSE:
+    if is_discovery(data):
         return Refusal.DISCOVERY
     if size == KEEPALIVE_BYTES:
         return Refusal.KEEPALIVE

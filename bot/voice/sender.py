@@ -22,12 +22,9 @@ from typing import Final
 
 from bot.audio.frame import FRAME_MS, FRAME_TICKS, MODEL_RATE_HZ
 from bot.audio.opus import EncoderProfile, OpusEncoder
+from bot.voice.silence import SILENCE, SILENCE_FRAMES
 from bot.voice.transport import TransportCipher
 
-SILENCE: Final = b"\xf8\xff\xfe"
-"""Opus silence as Discord's clients send it; DAVE passes it untouched ("Silence Packets" of its whitepaper)."""
-
-SILENCE_FRAMES: Final = 5
 UNDERRUN_FRAMES: Final = 5
 """100 ms: a network's hiccup is bridged without a pause that listeners' clients would show."""
 

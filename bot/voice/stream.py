@@ -13,9 +13,7 @@ from bot.audio.frame import FRAME_MS, pcm_bytes
 from bot.audio.opus import OpusDecoder, OpusError, has_fec
 from bot.voice.events import Origin, SpeakerFrame, SpeakerPaused, VoiceEvent
 from bot.voice.jitter import JitterBuffer, Slot
-
-SILENCE: Final = b"\xf8\xff\xfe"
-"""Opus silence. Five of them end a stretch of speech (Discord: "Voice Data Interpolation"); the first one says it already."""
+from bot.voice.silence import SILENCE
 
 PAUSE_S: Final = 0.1
 """Without a packet for so long a client has closed its gate, even if its silence frames were lost."""

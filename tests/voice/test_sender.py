@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.audio.frame import FRAME_BYTES, FRAME_SAMPLES, FRAME_TICKS
 from bot.audio.opus import EncoderProfile, OpusDecoder
-from bot.voice.sender import SILENCE, UNDERRUN_FRAMES, Sender
+from bot.voice.sender import UNDERRUN_FRAMES, Sender
+from bot.voice.silence import SILENCE
 
 pytestmark = pytest.mark.core
 
