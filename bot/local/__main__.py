@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,7 +64,15 @@ async def _until_input_closes() -> None:
         pass
 
 
+def _outlive_signals() -> None:
+    """A service manager stops all processes of a service at once; ours is needed until our parent has said its goodbyes."""
+    if not sys.stdin.isatty():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 async def run(port: int) -> None:
+    _outlive_signals()
     async with open_parts(load_settings()) as parts, serve_local(parts, port) as url:
         sys.stdout.write(json.dumps({"url": url}) + "\n")
         sys.stdout.flush()

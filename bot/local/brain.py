@@ -1,6 +1,6 @@
 """The small mind that needs no network: finds what was meant in the script, and says it in the persona's manner, to whoever spoke.
 
-    (instructions, items) ─▶ who am I · who speaks · what was said ─▶ topic ─▶ act or line ─▶ reply
+    (instructions, items) ─▶ who am I (`persona`) · who said what (`talk`) ─▶ topic ─▶ act or line ─▶ reply
 
 It knows a few hundred sentences and nothing else; what it does not know it says so. Everything that looks random comes from
 a seed and what has been said, so that the same talk gives the same replies.
@@ -10,59 +10,24 @@ from __future__ import annotations
 
 import random
 import re
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from bot.local.acts import Acts, Answered
+from bot.local.persona import Self
 from bot.local.phrases import normal, windows
-from bot.local.protocol import Item
+from bot.local.protocol import ITEMS_KEPT, Item
 from bot.local.script import Topic, script
+from bot.local.talk import Said, listed, owed, people, said
 
 LEAST_WORDS_INSIDE: Final = 3
 """A topic's sentence of so many words is recognised inside a longer one."""
 
-_MARK: Final = re.compile(r"^\s*\[(?P<name>[^\]]{1,64})\]\s*(?:speaks|says|types)?\s*:?\s*(?P<text>.*)$", re.DOTALL)
-_QUOTED: Final = re.compile(r"[\"“”「]([^\"“”」]{1,64})[\"“”」]")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
-_TONES: Final = {
-    "bright": ("quiz", "host", "show", "bell", "bright", "energetic", "game", "cheer"),
-    "gentle": ("bedtime", "gentle", "soft", "quiet", "calm", "sleep", "slow", "warm voice"),
-    "witty": ("witty", "dry", "tease", "banter", "opinion", "quick", "humour", "humor", "joke"),
-}
 _SPLIT: Final = re.compile(r"[.!?。！？]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Self:
-    """What the brain reads of itself from the instructions."""
-
-    name: str = "Kith"
-    language: str = "en"
-    tone: str = "plain"
-    catchphrases: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, instructions: str) -> Self:
-        def line(label: str) -> str:
-            found = re.search(rf"^{label}:\s*(.+)$", instructions, re.MULTILINE | re.IGNORECASE)
-            return found[1].strip() if found else ""
-
-        manner = line("Manner").lower() or instructions[:1500].lower()
-        scores = {tone: sum(manner.count(word) for word in words) for tone, words in _TONES.items()}
-        best = max(scores, key=lambda tone: scores[tone])
-        phrases = tuple(part.strip() for part in line("Catchphrases").split("|") if part.strip())
-        return cls(line("Name") or "Kith", line("Language") or "en", best if scores[best] else "plain", phrases)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The last thing that asks for a reply. `order` is what the host wants said, if it is the host who asks."""
-
-    speaker: str
-    text: str
-    order: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +41,7 @@ class Memory:
     last: str = ""
     called: dict[str, str] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
+    quoted: set[str] = field(default_factory=set)
     acts: Acts = field(default_factory=Acts)
 
 
@@ -86,11 +52,20 @@ class Brain:
         self._random = random.Random(seed)
         self._now = now
         self._memory = Memory()
+        self._answered: deque[str] = deque(maxlen=2 * ITEMS_KEPT)
 
     async def answer(self, instructions: str, items: Iterable[Item]) -> str:
-        """What to say next. Never raises for what people say."""
-        told = list(items)
-        return self.reply(Self.of(instructions), said(told), people(told))
+        """What to say next: to each who spoke since the last reply. Never raises for what people say."""
+        told, me = list(items), Self.of(instructions)
+        heard = said(told, me.speaking_now)
+        if not self._answered:  # a talk that was begun elsewhere: what came before the last reply has been answered
+            replies = [number for number, item in enumerate(told) if item.role == "assistant"]
+            self._answered.extend(item.item_id for item in told[: replies[-1] if replies else 0])
+        now = owed(heard, self._answered)
+        self._answered.extend(one.item_id for one in heard if one.item_id not in self._answered)
+        stops = [one for one in now if self._means(one, "stop")]
+        room = people(told)
+        return " ".join(self.reply(me, one, room) for one in stops[-1:] or now or [Said("", "")])
 
     def reply(self, me: Self, heard: Said, people: list[str]) -> str:
         """The reply to what was said, in the persona's manner and the speaker's language."""
@@ -103,12 +78,28 @@ class Brain:
         solved = memory.acts.solved(heard.text, heard.speaker) if not heard.order else None
         if solved is not None and (topic is None or topic.does in {None, "number", "yes", "no"}):
             text = solved.text(you, tone)
+        elif (own := self._own_words(me, heard, topic, you)) is not None:
+            text = own
         else:
             text = self._say(topic or script().topic(_unknown(heard)), me, heard, tone, people)
         text = self._seasoned(text, me, tone)
         if topic is None or topic.does != "repeat":
             memory.last = text
         return text
+
+    def _means(self, heard: Said, does: str) -> bool:
+        topic = self._topic(heard)
+        return topic is not None and topic.does == does
+
+    def _own_words(self, me: Self, heard: Said, topic: Topic | None, you: str) -> str | None:
+        """What the persona's own examples say to this; each once in a talk, and never instead of an act."""
+        if heard.order or not heard.text or (topic is not None and topic.does):
+            return None
+        for asked, answer in me.examples:
+            if _same(asked, heard.text) and asked not in self._memory.quoted:
+                self._memory.quoted.add(asked)
+                return _addressed(answer, you, me)
+        return None
 
     def _topic(self, heard: Said) -> Topic | None:
         if heard.order:
@@ -152,9 +143,9 @@ class Brain:
         zh = tone == "zh"
         clock = f"{now.hour}点{now.minute:02}分" if zh else _clock(now)
         date = f"{now.month}月{now.day}日" if zh else f"{now:%A}, the {_ordinal(now.day)} of {now:%B}"
-        listed = "、".join(others) if zh else _listed(others)
+        room = "、".join(others) if zh else listed(others)
         facts = {"me": me.name, "you": you, "time": clock, "date": date, "day": f"{now:%A}", "last": self._memory.last}
-        return facts | {"others": listed, "room": listed}
+        return facts | {"others": room, "room": room}
 
     def _seasoned(self, text: str, me: Self, tone: str) -> str:
         """A catchphrase now and then: at most one in six replies, never twice running."""
@@ -200,47 +191,6 @@ def _known(sentence: str) -> Topic | None:
     return None
 
 
-def said(items: list[Item]) -> Said:
-    """The last utterance, typed text or order of the host, and whose it is."""
-    speaker = ""
-    heard = Said("", "")
-    for item in items:
-        if item.role == "assistant":
-            continue
-        if item.role == "system":
-            heard = _order(item.text, speaker) or heard
-            continue
-        mark = _MARK.match(item.text)
-        if mark is None:
-            heard = Said(speaker, item.text)
-        else:
-            speaker = mark["name"].strip()
-            heard = Said(speaker, mark["text"].strip()) if mark["text"].strip() else heard
-    return heard
-
-
-def _order(text: str, speaker: str) -> Said | None:
-    stripped = text.strip().lower()
-    if stripped.startswith("greet"):
-        names = _QUOTED.findall(text.rsplit("In the talk:", maxsplit=1)[-1]) if "In the talk:" in text else []
-        return Said(_listed(names) if names else speaker, "", "greeting")
-    if stripped.startswith("say goodbye"):
-        return Said(speaker, "", "farewell")
-    return None
-
-
-def people(items: list[Item]) -> list[str]:
-    """Who is in the talk, as the host said last; else whoever spoke."""
-    names: list[str] = []
-    for item in items:
-        if item.role == "system" and "in the talk" in item.text.lower():
-            at = item.text.lower().index("in the talk")
-            names = _QUOTED.findall(item.text[at:]) or names
-        elif item.role == "user" and (mark := _MARK.match(item.text)) and mark["name"] not in names:
-            names = [*names, mark["name"]]
-    return names
-
-
 def _unknown(heard: Said) -> str:
     """Nothing was recognised, or it was and means nothing to us."""
     return "not-understood" if heard.text.strip() else "not-caught"
@@ -267,6 +217,27 @@ def _filled(line: str, facts: dict[str, str]) -> str:
     return line[:1].upper() + line[1:]
 
 
+def _same(asked: str, text: str) -> bool:
+    return normal(asked) == normal(text) if text.isascii() else _bare(asked) == _bare(text)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]", "", text.lower())
+
+
+def _addressed(answer: str, you: str, me: Self) -> str:
+    """The example said to whoever asks: a name in it belongs to the example, and becomes theirs; without one, theirs is put in."""
+    others = [name.capitalize() for name in script().names if name != me.name.lower() and name != you.lower()]
+    found = re.search(rf"\b({'|'.join(others)})\b", answer)
+    if found:
+        return answer.replace(found[1], you) if you else re.sub(rf",? ?\b{found[1]}\b", "", answer)
+    if not you or you in answer:
+        return answer
+    if _HAN.search(answer):
+        return f"{you}，{answer}"
+    return re.sub(r"(?=[.!?])", f", {you}", answer, count=1)
+
+
 def _clock(now: datetime) -> str:
     half = "in the morning" if now.hour < 12 else "in the afternoon" if now.hour < 18 else "in the evening"
     hour = now.hour % 12 or 12
@@ -279,7 +250,3 @@ def _clock(now: datetime) -> str:
 def _ordinal(day: int) -> str:
     ending = "th" if 10 <= day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
     return f"{day}{ending}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""

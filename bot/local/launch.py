@@ -67,6 +67,7 @@ class LocalModel:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT_BYTES,
+            start_new_session=True,  # Ctrl-C in a terminal is for us: a call still says goodbye through the model
         )
         assert self._process.stdout is not None
         try:

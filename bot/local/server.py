@@ -25,11 +25,12 @@ from bot.audio.frame import MODEL_RATE_HZ, pcm_bytes
 from bot.audio.resample import resample
 from bot.audio.speech_model import SPEECH_MODEL_RATE_HZ, SpeechModel
 from bot.errors import KithError
-from bot.local.brain import Self, people
 from bot.local.grammar import Hints
+from bot.local.persona import Self
 from bot.local.protocol import Act, Answer, Forget, Hear, Item, Send, Session, Sound, Stop
 from bot.local.recognition import Ears, Listening
 from bot.local.speech import Speech, sentences
+from bot.local.talk import people
 
 MESSAGE_LIMIT_BYTES: Final = 24 * 1024 * 1024
 """A little above the 15 MB of sound, in base64, that one append may hold."""
@@ -39,6 +40,7 @@ SPEED: Final = 4.0
 UNDERSTAND_S: Final = 20.0
 ANSWER_S: Final = 20.0
 SENTENCE_S: Final = 20.0
+UNHEARD_AT_MOST: Final = 8
 MODEL: Final = "kith-local"
 
 _log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Line:
         self._event_numbers = event_numbers
         self._mind = parts.new_mind()
         self._listening: Listening | None = None
+        self._unheard = asyncio.Semaphore(UNHEARD_AT_MOST)
         self._hearing: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
 
@@ -107,7 +110,9 @@ class Line:
                 case Forget():
                     self._forget()
                 case Hear(item):
-                    # In order: one utterance after the other, so that an answer knows all of them.
+                    # In order: one utterance after the other, so that an answer knows all of them. Whoever talks faster than
+                    # can be understood has to wait: nothing more is read meanwhile.
+                    await self._unheard.acquire()
                     listening, self._listening = self._listening, None
                     assert listening is not None
                     self._hearing = self._tasks.create_task(self._hear(item, listening, self._hearing))
@@ -132,6 +137,8 @@ class Line:
                 text = await listening.finish() or ""
         except (KithError, TimeoutError) as error:
             _log.warning("an utterance was not recognised: %s", type(error).__name__)
+        finally:
+            self._unheard.release()
         await self._try(self._session.understood(item, text))
 
     async def _answer(self, response_id: str, hearing: asyncio.Task[None] | None) -> None:
@@ -193,8 +200,9 @@ class _SpeechProbability:
 
 
 def hints_of(session: Session) -> Hints:
-    """What the ears should listen for besides the script: the companion's name and those of the room."""
-    return Hints(Self.of(session.told.instructions).name, tuple(people(list(session.items))))
+    """What the ears should listen for besides the script: the companion's name and examples, and the names of the room."""
+    me = Self.of(session.told.instructions)
+    return Hints(me.name, tuple(people(session.items)), tuple(heard for heard, _ in me.examples))
 
 
 def _parsed(message: str | bytes) -> object:

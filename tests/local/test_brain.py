@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.local.brain import Brain, Said, Self, find_topic, people, said
+from bot.local.brain import Brain, find_topic
+from bot.local.persona import Self
 from bot.local.protocol import Item
 from bot.local.script import TONES, script
+from bot.local.talk import Said, owed, people, said
 
 pytestmark = pytest.mark.core
 
@@ -133,15 +135,15 @@ def test_the_last_mark_names_the_speaker_and_a_typed_line_is_what_was_said() -> 
         Item("3", "assistant", "Hi."),
         Item("4", "user", "[Ben] types: tell me a joke"),
     ]
-    assert said(items[:3]) == Said("Alice", "hello")
-    assert said(items) == Said("Ben", "tell me a joke")
+    assert said(items) == [Said("Alice", "hello"), Said("Ben", "tell me a joke")]
     assert people(items) == ["Alice", "Ben"]
 
 
 def test_the_host_may_ask_for_a_greeting_or_a_goodbye() -> None:
     greet = Item("1", "system", 'Greet the room briefly. In the talk: "Alice", "Ben".')
-    assert said([greet]) == Said("Alice and Ben", "", "greeting")
-    assert said([greet, Item("2", "system", "Say goodbye to the room now.")]).order == "farewell"
+    assert said([greet]) == [Said("Alice and Ben", "", "greeting")]
+    both = said([greet, Item("2", "system", "Say goodbye to the room now.")])
+    assert [one.order for one in owed(both, ())] == ["farewell"]
 
 
 @settings(deadline=None, max_examples=150)
