@@ -20,6 +20,7 @@ class Surroundings:
         self._client = client
         self._room = room
         self._guild = room.guild
+        self._my_id = room.guild.me.id  # a guild that is not described yet does not know
         self._known: frozenset[int] = frozenset()
 
     @property
@@ -47,7 +48,7 @@ class Surroundings:
     @property
     def people(self) -> frozenset[int]:
         """Everybody else whose voice state says that they are in our room."""
-        return frozenset(self.room.voice_states) - {self.guild.me.id}
+        return frozenset(self.room.voice_states) - {self._my_id}
 
     def meet(self) -> frozenset[int]:
         """Everybody who is here; `changes` counts from now."""

@@ -3,7 +3,7 @@
 A run of failures may be ours (our group went astray: nobody can be opened) or the sender's (a broken client: others can). What
 mends the one would only disturb a call over the other, and a single broken client must not be able to end it. The steps:
 
-1. A run of more than `FAILURES_TOLERATED` of a member, while somebody else is heard: the member is left out.
+1. Runs of more than `FAILURES_TOLERATED` of a member, while somebody else is heard: after `STRIKES` the member is left out.
 2. Nobody is heard: the group is joined anew (op 31), twice at most, then by a fresh voice session, once.
 3. That did not help either: the member is left out.
 
@@ -23,6 +23,9 @@ FAILURES_TOLERATED: Final = 36
 RECENT_FAILURES: Final = FAILURES_TOLERATED // 2
 """Somebody who is heard in the later half of a run proves that the keys are good; in the first half they may just have changed."""
 
+STRIKES: Final = 3
+"""Whoever has just come may be heard before the message that adds them to the group is."""
+
 GROUP_TRIES: Final = 2
 SESSION_TRIES: Final = 1
 REMEMBERED: Final = 64
@@ -39,6 +42,7 @@ class Remedy(IntEnum):
 class _Run:
     failures: int = 0
     is_other_heard: bool = False
+    strikes: int = 0
     tries: int = 0
     is_left_out: bool = False
 
@@ -84,13 +88,16 @@ class Unheard:
         for user_id, run in self._runs.items():
             if run.is_left_out or run.failures <= FAILURES_TOLERATED:
                 continue
-            run.tries += not run.is_other_heard
-            if run.is_other_heard or run.tries > GROUP_TRIES + SESSION_TRIES:
+            if run.is_other_heard:
+                run.strikes += 1
+            else:
+                run.tries += 1
+                remedy = max(remedy, _remedy(run.tries))
+            run.failures, run.is_other_heard = 0, False
+            if run.strikes >= STRIKES or run.tries > GROUP_TRIES + SESSION_TRIES:
                 run.is_left_out = True
                 if user_id not in self._told and len(self._told) < REMEMBERED:
                     untold.append(user_id)
-            else:
-                remedy = max(remedy, Remedy.GROUP if run.tries <= GROUP_TRIES else Remedy.SESSION)
         self._told.update(untold)
         return remedy, untold
 
@@ -99,3 +106,9 @@ class Unheard:
         self.is_due = False
         for run in self._runs.values():
             run.failures, run.is_other_heard = 0, False
+
+
+def _remedy(tries: int) -> Remedy:
+    if tries <= GROUP_TRIES:
+        return Remedy.GROUP
+    return Remedy.SESSION if tries <= GROUP_TRIES + SESSION_TRIES else Remedy.NONE

@@ -70,7 +70,8 @@ class OwnVoiceState:
 
     async def leave_audience(self) -> StageSilent | None:
         """On a stage we begin in the audience, where nobody hears us. What the room has to know, once, where that is not ours to change."""
-        room, me, has_asked = self._around.room, self._around.guild.me, True
+        room, has_asked = self._around.room, True
+        me = room.guild.me
         try:
             if can_unsuppress(room):
                 await me.edit(suppress=False)

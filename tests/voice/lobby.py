@@ -49,10 +49,12 @@ class Lobby:
         self.guild = discord.Guild(data=_guild(permissions), state=self._state)
         self._state._add_guild(self.guild)
 
-    def renew_session(self) -> None:
-        """The main gateway knows us by another session: discord.py makes the guild anew, with who is there by now."""
+    def renew_session(self, *, is_described: bool = True) -> None:
+        """The main gateway knows us by another session: discord.py makes the guild anew, with who is there by now, or at
+        first with nothing but its id."""
         self.session_id += "'"
-        self.guild = discord.Guild(data=_guild(self._permissions), state=self._state)
+        data: Any = _guild(self._permissions) if is_described else {"id": str(GUILD), "unavailable": True}
+        self.guild = discord.Guild(data=data, state=self._state)
         self._state._add_guild(self.guild)
 
     async def close(self) -> None:

@@ -175,9 +175,13 @@ async def test_who_is_here_is_known_after_the_main_session_was_replaced(voice: V
     async with Call(voice) as call:
         call.lobby.enter(ALICE, ROOM)
         await call.until(lambda: call.lobby.asked[-1] == (ROOM, False))
+        call.lobby.renew_session(is_described=False)
+        await asyncio.sleep(0.3)
+        assert call.connection.present == {ALICE}
         call.lobby.renew_session()
         call.lobby.enter(BOB, ROOM)
         await call.until(lambda: call.of(MemberLeft))
+        assert call.connection.stats().restarts == 0
         assert call.connection.present == {BOB}
         assert call.of(MemberLeft) == [MemberLeft(ALICE)]
         await call.until(lambda: call.lobby.asked[-1] == (ROOM, True))
