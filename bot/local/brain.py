@@ -26,6 +26,15 @@ from bot.local.talk import Said, listed, owed, people, said
 LEAST_WORDS_INSIDE: Final = 3
 """A topic's sentence of so many words is recognised inside a longer one."""
 
+WORDS_AT_MOST: Final = 40
+
+_COURTESIES: Final = (
+    "please", "hey", "hi", "hello", "okay", "so", "well", "um", "uh", "and", "but", "now", "then", "just", "oh",
+    "can you", "could you", "would you", "will you", "for me", "i want you to", "let me ask",
+)  # fmt: skip
+_SERIOUS: Final = frozenset(["tired", "sad", "angry", "sorry", "you-are-bad", "not-caught"])
+"""Topics in which nobody wants to hear a catchphrase."""
+
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _SPLIT: Final = re.compile(r"[.!?。！？]+")
 
@@ -63,7 +72,7 @@ class Brain:
             self._answered.extend(item.item_id for item in told[: replies[-1] if replies else 0])
         now = owed(heard, self._answered)
         self._answered.extend(one.item_id for one in heard if one.item_id not in self._answered)
-        stops = [one for one in now if self._means(one, "stop")]
+        stops = [one for one in now if self._means(me, one, "stop")]
         room = people(told)
         return " ".join(self.reply(me, one, room) for one in stops[-1:] or now or [Said("", "")])
 
@@ -73,7 +82,7 @@ class Brain:
         memory.turns += 1
         is_chinese = bool(_HAN.search(heard.text)) or (me.language == "zh" and not heard.text.isascii())
         tone = "zh" if is_chinese or (heard.order and me.language == "zh") else me.tone
-        topic = self._topic(heard)
+        topic = self._topic(me, heard)
         you = memory.called.get(heard.speaker, heard.speaker)
         solved = memory.acts.solved(heard.text, heard.speaker) if not heard.order else None
         if solved is not None and (topic is None or topic.does in {None, "number", "yes", "no"}):
@@ -82,13 +91,14 @@ class Brain:
             text = own
         else:
             text = self._say(topic or script().topic(_unknown(heard)), me, heard, tone, people)
-        text = self._seasoned(text, me, tone)
+        if (topic.name if topic else _unknown(heard)) not in _SERIOUS:
+            text = self._seasoned(text, me, tone)
         if topic is None or topic.does != "repeat":
             memory.last = text
         return text
 
-    def _means(self, heard: Said, does: str) -> bool:
-        topic = self._topic(heard)
+    def _means(self, me: Self, heard: Said, does: str) -> bool:
+        topic = self._topic(me, heard)
         return topic is not None and topic.does == does
 
     def _own_words(self, me: Self, heard: Said, topic: Topic | None, you: str) -> str | None:
@@ -101,10 +111,10 @@ class Brain:
                 return _addressed(answer, you, me)
         return None
 
-    def _topic(self, heard: Said) -> Topic | None:
+    def _topic(self, me: Self, heard: Said) -> Topic | None:
         if heard.order:
             return script().topic(heard.order)
-        return find_topic(heard.text)
+        return find_topic(heard.text, me.name)
 
     def _say(self, topic: Topic, me: Self, heard: Said, tone: str, people: list[str]) -> str:
         memory = self._memory
@@ -162,22 +172,38 @@ class Brain:
 # ---------------------------------------------------------------------------- understanding
 
 
-def find_topic(text: str) -> Topic | None:
-    """What is meant by a text: a sentence of the script, one inside it, or Chinese characters that stand in it."""
+def find_topic(text: str, name: str = "") -> Topic | None:
+    """What is meant by a text: a sentence of the script, one inside it, or Chinese characters that stand in it. `name` is our own."""
     if _HAN.search(text):
         hits = [(len(ask), topic) for topic in script().topics for ask in topic.zh_asks if ask in text]
         return max(hits, key=lambda hit: hit[0])[1] if hits else None
-    said_as = normal(text)
-    whole = _known(said_as)
-    if whole is not None:
-        return whole
-    for sentence in reversed([normal(part) for part in _SPLIT.split(text) if part.strip()]):
-        words = sentence.split()[:40]
-        for window in windows(words, min(LEAST_WORDS_INSIDE, max(len(words), 1))):
-            found = _known(window)
-            if found is not None:
-                return found
+    for sentence in [normal(text), *(normal(part) for part in reversed(_SPLIT.split(text)))]:
+        found = _without_courtesies(sentence, normal(name)) or _inside(sentence)
+        if found is not None:
+            return found
     return None
+
+
+def _without_courtesies(sentence: str, name: str) -> Topic | None:
+    """The topic of a sentence, taking off what people say around it: "hey Yue, could you … please"."""
+    courtesies = [*_COURTESIES, *([name] if name else [])]
+    for _ in range(6):
+        found = _known(sentence)
+        if found is not None or not sentence:
+            return found
+        before = sentence
+        for courtesy in courtesies:
+            sentence = sentence.removeprefix(f"{courtesy} ").removesuffix(f" {courtesy}")
+            if sentence != before:
+                break
+        else:
+            return None
+    return None
+
+
+def _inside(sentence: str) -> Topic | None:
+    words = sentence.split()[:WORDS_AT_MOST]
+    return next((topic for window in windows(words, LEAST_WORDS_INSIDE) if (topic := _known(window))), None)
 
 
 def _known(sentence: str) -> Topic | None:

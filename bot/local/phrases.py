@@ -37,7 +37,15 @@ _LONG: Final = {short: long for long, short in CONTRACTIONS.items()} | {
     "doesn't": "does not",
     "isn't": "is not",
     "ai": "a i",
+    "ok": "okay",
 }
+_PROPER: Final = frozenset(
+    ["chinese", "mandarin", "english", "french", "german", "canberra", "tokyo", "mars", "pacific", "amazon", "mondays"]
+)
+_ASKING: Final = frozenset([
+    "what", "who", "how", "where", "when", "why", "which", "do", "does", "did", "are", "is", "am",
+    "can", "could", "will", "would", "should", "shall", "have", "has",
+])  # fmt: skip
 _NOT_A_WORD: Final = re.compile(r"[^\w\s']|_")
 
 
@@ -89,8 +97,18 @@ def with_contractions(phrase: str) -> str:
 def normal(text: str) -> str:
     """English as it is compared: lower case, no punctuation, no contractions, single spaces."""
     text = _NOT_A_WORD.sub(" ", text.lower().replace("’", "'"))
-    text = re.sub(r"\b\w+'\w+\b|\bcan not\b|\bai\b", lambda match: _LONG.get(match[0], match[0]), text)
+    text = re.sub(r"\b\w+'\w+\b|\bcan not\b|\bai\b|\bok\b", lambda match: _LONG.get(match[0], match[0]), text)
     return " ".join(text.replace(" '", " ").replace("' ", " ").strip("'").split())
+
+
+def written(sentence: str, names: Iterable[str] = ()) -> str:
+    """A sentence in normal form as people write it, for captions: `what is my name` → `What is my name?`"""
+    capital = {word for name in names for word in name.split()} | _PROPER
+    words = [word.capitalize() if word in capital or word == "i" else word for word in sentence.split()]
+    text = " ".join(words).replace(" a I", " AI").replace(" a i", " AI")
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("?" if words[0].lower() in _ASKING else ".")
 
 
 def windows(words: list[str], least: int) -> Iterator[str]:

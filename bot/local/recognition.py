@@ -23,6 +23,7 @@ from bot.audio.frame import BYTES_PER_SAMPLE, MODEL_RATE_HZ, pcm_bytes
 from bot.errors import AudioError
 from bot.local.espeak import engine
 from bot.local.grammar import Grammar, Hints, grammar, pronunciation
+from bot.local.phrases import written
 
 RATE_HZ: Final = 16_000
 LONGEST_S: Final = 60
@@ -56,7 +57,7 @@ class Listening(Protocol):
         """More of it: s16le mono at 24 kHz, any length. Never blocks; bounded by `LONGEST_S`."""
 
     async def finish(self) -> str | None:
-        """What was said, in normal form; `None` if it was nothing that can be understood."""
+        """What was said, as people write it; `None` if it was nothing that can be understood."""
 
     def discard(self) -> None:
         """It was no utterance."""
@@ -114,7 +115,8 @@ class SphinxEars:
                 await self._in_thread(searches.use, known)
                 while (sound := await listening.next_sound()) is not None:
                     await self._in_thread(searches.hear, sound)
-                return None if listening.is_discarded else await self._in_thread(searches.verdict)
+                said = None if listening.is_discarded else await self._in_thread(searches.verdict)
+                return None if said is None else written(said, (*hints.names, hints.companion_words))
             finally:
                 self._free.append(searches)
 
@@ -220,7 +222,7 @@ class Searches:
             self._phones.process_raw(sound[start : start + _PIECE_BYTES], False, False)
 
     def verdict(self) -> str | None:
-        """The utterance is over: what it was, or `None`."""
+        """The utterance is over: what it was in normal form, or `None`."""
         self.hear(b"", is_last=True)
         self._end()
         best, free = self._sentences.hyp(), self._phones.hyp()
