@@ -20,6 +20,7 @@ FIRST: Final = 12
 BOLD: Final = 0.86
 """Of a core, by what the first calls cost: where the search begins."""
 
+FULL: Final = 0.98
 PACE: Final = 1.07
 MOST_STEPS: Final = 7
 DISTURBED: Final = 0.02
@@ -123,7 +124,8 @@ async def most(profile: EncoderProfile) -> list[Step]:
             steps.append(await fair_step(world, count))
             if not steps[-1].holds:
                 break
-            count = max(count + 1, round(count * PACE))
+            # A call costs less where more of them share a wake of the loop, so the last step tells best how far it is to a full core.
+            count = max(count + 1, round(count * min(max(FULL / steps[-1].cpu, 1.03), 1.3)))
         lower = count
         while not any(one.holds for one in steps[1:]) and len(steps) < MOST_STEPS:
             lower = round(lower / PACE)
@@ -141,8 +143,8 @@ def duplex(profile: EncoderProfile, target: float) -> list[Figure]:
     best = held[-1] if held else steps[0]
     subject = f"duplex-{profile}"
     beside = (
-        f"{best.cpu:.0%} of the core, {best.cpu / best.calls:.2%} a call; load process {best.load_cpu:.0%}, others on the core {best.waited:.0%}; "
-        + "; ".join(f"{one.calls}: {one.deficit:.2%} missing" for one in steps if not one.holds)
+        f"{best.cpu:.0%} of the core, {best.cpu / best.calls:.2%} a call; load process {best.load_cpu:.0%}, others on the core {best.waited:.0%}"
+        + "".join(f"; {one.calls} calls: {one.deficit:.2%} missing" for one in steps if not one.holds)
     )
     return [
         Figure(subject, "calls on one core", best.calls if held else 0, "", target, Bound.AT_LEAST, beside),

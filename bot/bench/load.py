@@ -14,6 +14,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import ssl
 import time
 from collections import defaultdict
@@ -33,8 +34,8 @@ from bot.rehearsal.media_relay import Address, Dress, MediaRelay
 from bot.rehearsal.media_wire import MediaPacket, seal_packet
 from bot.rehearsal.member_group import MemberGroup
 from bot.rehearsal.udp_server import UdpServer
-from bot.rehearsal.voice_server import VoiceServer
 from bot.rehearsal.voice_ops import Op
+from bot.rehearsal.voice_server import VoiceServer
 from bot.rehearsal.voice_session import Link, VoiceSession
 
 ME: Final = 1
@@ -253,6 +254,8 @@ class Load:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._pipe.fileno(), self._obey)
+        # uvloop makes whatever it watches non-blocking, and an answer may be larger than the pipe's buffer.
+        os.set_blocking(self._pipe.fileno(), True)
         async with asyncio.TaskGroup() as tasks:
             forever = [
                 tasks.create_task(self._speak_forever()),
@@ -270,6 +273,12 @@ class Load:
         except (EOFError, OSError):  # whoever measured is gone
             self._over.set()
             return
+        try:
+            self._answer(verb, value)
+        except Exception as bug:
+            self._pipe.send(bug)  # raised again by whoever asked
+
+    def _answer(self, verb: str, value: Any) -> None:
         answer: Any = None
         match verb:
             case "seat":

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +51,7 @@ from bot.voice.playout import PlayoutBegan, PlayoutEvent
 
 TICK_S: Final = 0.02
 READY_S: Final = 20.0
+ANSWER_S: Final = 15.0
 
 
 class StampingPacer(Pacer):
@@ -225,7 +226,12 @@ async def open_world(profile: EncoderProfile = EncoderProfile.SPEECH) -> AsyncIt
 
         def ask(verb: str, value: Any = None) -> Any:
             ours.send((verb, value))
-            return ours.recv()
+            if not ours.poll(ANSWER_S):
+                raise TimeoutError(f"the load process does not answer {verb!r}")
+            answer = ours.recv()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
 
         def tell(verb: str, value: Any) -> None:
             ours.send((verb, value))
@@ -238,7 +244,8 @@ async def open_world(profile: EncoderProfile = EncoderProfile.SPEECH) -> AsyncIt
                 finally:
                     await world.close()
         finally:
-            ask("stop")
+            with suppress(OSError, EOFError):  # it may be gone already
+                ours.send(("stop", None))
             process.join(5)
             if process.is_alive():
                 process.kill()
