@@ -1,4 +1,4 @@
-"""The command line: `kith run`, `check`, `demo`, `rehearse`, `bench` (also `python -m bot …`).
+"""The command line: `kith run`, `check`, `personas`, `demo`, `rehearse`, `bench` (also `python -m bot …`).
 
 Parses, calls one function, answers with its exit code. What an operator did wrong is one plain sentence on the standard error stream, no
 traceback. Exit codes follow sysexits.h: 0 done, 1 something is not right, 69 Discord cannot be reached, 74 the database cannot be used,
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.errors import KithError
+from bot.errors import KithError, PersonaError
 from bot.process import exit_code_of, run_bot, secrets_of
 from bot.settings import load_settings
 from bot.telemetry import log
@@ -26,6 +26,8 @@ from bot.telemetry import log
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A voice companion for Discord."
 )
+personas = typer.Typer(no_args_is_help=True, help="Persona files: check them, and the schema for editors.")
+app.add_typer(personas, name="personas")
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -55,6 +57,30 @@ def check(
 ) -> None:
     """Say in plain sentences what is right, what is not, and what to do."""
     _exit(_check(voice, trace, hear or []))
+
+
+@personas.command("check")
+def check_personas(
+    file: Annotated[Path | None, typer.Argument(help="One persona file; without it, all of KITH_PERSONAS_DIR.")] = None,
+) -> None:
+    """Say what is wrong with persona files, one line a fault; exit code 1 if anything is."""
+    from bot.personas.library import Library
+
+    try:
+        found = (Library.read(file),) if file is not None else Library.load(load_settings().kith_personas_dir).all()
+    except PersonaError as error:
+        for line in str(error).splitlines():
+            _errors.print(escape(line), soft_wrap=True)
+        raise typer.Exit(1) from None
+    Console(highlight=False).print(f"[green]✓[/green] {', '.join(persona.slug for persona in found)}", soft_wrap=True)
+
+
+@personas.command("schema")
+def persona_schema() -> None:
+    """Write the JSON Schema of a persona file, for editors, to the standard output."""
+    from bot.personas.schema import json_schema
+
+    sys.stdout.write(json_schema())
 
 
 @app.command()

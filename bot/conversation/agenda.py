@@ -42,6 +42,7 @@ class Agenda:
         self.parting: Parting | None = None
         self._greeting_hint = greeting_hint
         self._note: str | None = None
+        self._reminder = ""
         self._texts: deque[tuple[str, str]] = deque(maxlen=TEXTS_WAITING)
         self._told_names: tuple[str, ...] = ()
         self._has_told_texts = False
@@ -66,6 +67,10 @@ class Agenda:
         self._greeting_hint = greeting_hint
         if self.has_greeted:
             self._note = notes.take_over(name, greeting_hint)
+
+    def remind(self, text: str) -> None:
+        """What the model is told before the next reply; the newest counts."""
+        self._reminder = text
 
     def write(self, speaker: str, text: str) -> None:
         self._texts.append((speaker, text))
@@ -101,13 +106,20 @@ class Agenda:
             self.owes_answer = self._has_told_texts = True
         return out
 
+    def reminders(self) -> list[ModelCommand]:
+        """Who the model is, where it forgot; told once."""
+        reminder, self._reminder = self._reminder, ""
+        return [AddText(reminder)] if reminder else []
+
     def ask(self) -> list[ModelCommand]:
         """One request for everything that is owed; nothing when nothing is."""
         if not self.owes_answer and self._note is None:
             return []
         self.is_wish_asked = self._note is not None or self._has_told_texts
         self._has_told_texts = False
-        out: list[ModelCommand] = [AddText(self._note)] if self._note is not None else []
+        out = self.reminders()
+        if self._note is not None:
+            out.append(AddText(self._note))
         self.owes_answer, self._note = False, None
         return [*out, Respond()]
 

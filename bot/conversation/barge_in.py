@@ -47,9 +47,9 @@ def is_backchannel(text: str) -> bool:
     return not bare or bare in BACKCHANNELS
 
 
-def is_interruption(speech_ms: float) -> bool:
-    """What the length says before there are words."""
-    return speech_ms >= CONFIRM_MS
+def is_interruption(speech_ms: float, patience_ms: float = CONFIRM_MS) -> bool:
+    """What the length says before there are words. `patience_ms`: this persona's in this scene."""
+    return speech_ms >= patience_ms
 
 
 def _bare(text: str) -> str:

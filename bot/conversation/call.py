@@ -14,7 +14,9 @@ from bot.conversation.answering import Decision
 from bot.conversation.events import TurnMeasured
 from bot.conversation.lines import Judge, Observer, OpenModel, VoiceLine
 from bot.conversation.session import ChannelSession
+from bot.personas.character import CharacterReport
 from bot.personas.persona import Persona
+from bot.personas.scenes import Scene
 from bot.realtime.events import Attribution, TurnMode
 from bot.settings import Settings
 
@@ -35,7 +37,7 @@ class CallServices:
 
     Attributes:
         allowed: (guild_id, user_id): has the member agreed to be heard, now? Answered from memory.
-        persona: of a guild.
+        persona: (guild_id, channel_id, ids of the people there): who is to speak.
         tell: (text channel, key, values): a sentence of the catalogues in the guild's language.
         connect_voice: (channel, allowed user ids): joins; raises `VoiceError`.
         open_model: makes a link to the speech model.
@@ -45,7 +47,7 @@ class CallServices:
     """
 
     allowed: Callable[[int, int], bool]
-    persona: Callable[[int], Awaitable[Persona]]
+    persona: Callable[[int, int, tuple[int, ...]], Awaitable[Persona]]
     tell: Callable[[TextChannel, str, dict[str, str | int | float]], Awaitable[None]]
     connect_voice: Callable[[Channel, Iterable[int]], Awaitable[VoiceLine]]
     open_model: OpenModel
@@ -100,6 +102,8 @@ class CallStatus:
     is_new: bool = False  # answer of `join`: false means that we were there already
     voice_stats: Any = None
     model_stats: Any = None
+    character: CharacterReport | None = None
+    scene: Scene | None = None
 
     @property
     def latest_ms(self) -> float | None:
@@ -119,8 +123,14 @@ class Call:
     persona: Persona
     session: ChannelSession
     locale: str
+    scene: Scene | None = None
     task: asyncio.Task[None] | None = None
     present: dict[int, str] = field(default_factory=dict)  # people in the channel, by user id: display names
+
+    @property
+    def heard_names(self) -> list[str]:
+        """Whom the model may know of."""
+        return [member.name for member in self.session.conversation.roster.heard]
 
 
 def loss_percent(stats: Any) -> float:

@@ -15,13 +15,15 @@ import discord
 
 from bot.conversation.call import Call, CallOptions, CallServices, CallStatus, Channel, TextChannel, loss_percent
 from bot.conversation.core import Conversation
-from bot.conversation.events import Member, PersonaChosen, TextSaid
+from bot.conversation.events import Member, PersonaChosen, SceneSet, TextSaid
 from bot.conversation.instructions import compose
 from bot.conversation.lines import VoiceLine
 from bot.conversation.names import clean_name
 from bot.conversation.session import ChannelSession
 from bot.errors import KithError
+from bot.personas.character import Character
 from bot.personas.persona import Persona
+from bot.personas.scenes import Scene
 from bot.realtime.events import SessionConfig
 
 GRACE_S: Final = 10.0
@@ -31,7 +33,7 @@ LEAVE_S: Final = 15.0
 DISCONNECT_S: Final = 3.0
 """Sockets that have not closed by then are dropped."""
 
-_ROOM_KEYS: Final = {"alone": "room-alone", "stopped": "room-stopped"}
+_ROOM_KEYS: Final = {"alone": "room-alone", "stopped": "room-stopped", "boundary": "room-boundary"}
 """What the room's chat is told of an end that nobody there asked for, if the conversation has not told it already."""
 
 _log = logging.getLogger(__name__)
@@ -110,12 +112,26 @@ class Calls:
     async def choose_persona(self, guild_id: int, persona: Persona) -> None:
         """The call goes on as someone else. Where there is no call, nothing is to be done."""
         call = self._calls.get(guild_id)
-        if call is None or call.persona.slug == persona.slug:
+        if call is None or call.persona == persona:
             return
         call.persona = persona
-        config = self._config(persona, [member.name for member in call.session.conversation.roster.heard])
+        config = self._config(persona, call.heard_names, call.scene)
         name, hint = persona.name.say(persona.language), persona.greeting.say(persona.language)
-        call.session.feed(PersonaChosen(persona.slug, name, config.instructions, config.voice, hint))
+        character = Character(persona, call.scene)
+        call.session.feed(PersonaChosen(persona.slug, name, config.instructions, config.voice, hint, character))
+
+    def set_scene(self, guild_id: int, scene: Scene | None) -> bool:
+        """What the room does from now on; it lasts as long as the call. False: there is no call."""
+        call = self._calls.get(guild_id)
+        if call is None:
+            return False
+        call.scene = scene
+        call.session.feed(SceneSet(scene, self._config(call.persona, call.heard_names, scene).instructions))
+        return True
+
+    def config_of(self, persona: Persona) -> SessionConfig:
+        """A session of this persona's own, beside any call: for an audition."""
+        return self._config(persona, ())
 
     def on_voice_state(self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState) -> None:
         """Discord's listener: someone, or we ourselves, came, went or moved."""
@@ -147,8 +163,8 @@ class Calls:
 
     async def _enter(self, channel: Channel, requested_by: discord.Member, text_channel: TextChannel) -> Call:
         guild = channel.guild
-        persona = await self._services.persona(guild.id)
         people = [member for member in channel.members if not member.bot]
+        persona = await self._services.persona(guild.id, channel.id, tuple(member.id for member in people))
         agreed = [member.id for member in people if self._services.allowed(guild.id, member.id)]
         voice = await self._services.connect_voice(channel, agreed)
         if self._is_closing:
@@ -178,6 +194,7 @@ class Calls:
             name,
             greeting_hint=persona.greeting.say(persona.language),
             alone_s=self._options.alone_s,
+            character=Character(persona),
         )
         give_notice = services.notice
 
@@ -257,10 +274,10 @@ class Calls:
         del call.present[user_id]
         call.session.gone(user_id)
 
-    def _config(self, persona: Persona, roster: Iterable[str]) -> SessionConfig:
+    def _config(self, persona: Persona, roster: Iterable[str], scene: Scene | None = None) -> SessionConfig:
         options = self._options
         return SessionConfig(
-            instructions=compose(persona, roster, attribution=options.attribution),
+            instructions=compose(persona, roster, attribution=options.attribution, scene=scene),
             voice=persona.voice.get(options.provider),
             turn_mode=options.turn_mode,
             input_rate_hz=options.input_rate_hz,
@@ -289,6 +306,8 @@ class Calls:
             is_new=is_new,
             voice_stats=stats,
             model_stats=session.model_stats,
+            character=conversation.character.report() if conversation.character is not None else None,
+            scene=call.scene,
         )
 
     async def _tell(self, call: Call, key: str) -> None:

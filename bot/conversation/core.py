@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from bot.conversation.agenda import Agenda, one_line
 from bot.conversation.answering import Decision, Reason
+from bot.conversation.barge_in import CONFIRM_MS
 from bot.conversation.events import (
     Caption,
     CaptionKind,
@@ -32,6 +33,7 @@ from bot.conversation.events import (
     PlayoutDrained,
     PlayoutStarted,
     PlayoutStopped,
+    SceneSet,
     SpeechJudged,
     TellRoom,
     TextSaid,
@@ -43,6 +45,8 @@ from bot.conversation.talk import Talk
 from bot.conversation.transcript import Transcript
 from bot.conversation.turns import State
 from bot.errors import ModelFault, VoiceFault
+from bot.personas.character import Character
+from bot.personas.ladder import Step
 from bot.realtime.events import (
     AddText,
     ModelFailed,
@@ -77,6 +81,10 @@ from bot.voice.events import (
 )
 
 
+BOUNDARY: Final = "boundary"
+"""Why it left: somebody went too far for the last time."""
+
+
 class Conversation:
     """One room and its talk.
 
@@ -85,9 +93,18 @@ class Conversation:
         speaker: the persona's name, for captions.
         greeting_hint: what the persona's first words should be like.
         alone_s: seconds without any person in the channel before leaving.
+        character: what the host enforces of the persona; `None`: nothing.
     """
 
-    def __init__(self, config: SessionConfig, speaker: str, *, greeting_hint: str = "", alone_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        speaker: str,
+        *,
+        greeting_hint: str = "",
+        alone_s: float = 60.0,
+        character: Character | None = None,
+    ) -> None:
         self.config = config
         self.roster = Roster()
         self.transcript = Transcript()
@@ -95,6 +112,8 @@ class Conversation:
         self._agenda = Agenda(greeting_hint)
         self._talk = Talk(self.roster, config, speaker, self._agenda)
         self._ear, self._mouth = self._talk.ear, self._talk.mouth
+        self.character = character
+        self._talk.patience_ms = character.patience_ms if character is not None else CONFIRM_MS
         self._alone_s = alone_s
         self._alone_since: float | None = None
         self._new_config: SessionConfig | None = None
@@ -162,10 +181,22 @@ class Conversation:
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
         out += self._settle(now)
-        for command in out:
-            if isinstance(command, Caption):
-                self.transcript.add(command)
+        for caption in [command for command in out if isinstance(command, Caption)]:
+            self.transcript.add(caption)
+            if self._check_character(caption, now) is Step.LEAVE_CHANNEL:
+                out += self._say_goodbye(BOUNDARY, now)
         return out
+
+    def _check_character(self, caption: Caption, now: float) -> Step | None:
+        """What was heard, seen with the persona's eyes; what it notes is told before the next reply."""
+        character, step = self.character, None
+        if character is None:
+            return None
+        if caption.kind is CaptionKind.HEARD:
+            character.said(caption.text)
+        elif caption.user_id is not None:
+            step = character.heard(caption.user_id, caption.speaker, caption.text, now)
+        return step
 
     def _dispatch(self, event: Event, now: float) -> list[Command]:  # noqa: C901 -- one row an event
         self._talk.begin()
@@ -180,6 +211,8 @@ class Conversation:
                 return self._typed(event, now)
             case PersonaChosen():
                 return self._change_persona(event)
+            case SceneSet():
+                return self._change_scene(event)
             case PlayoutStarted(response_id):
                 return self._mouth.playout_started(response_id, now)
             case PlayoutDrained(heard):
@@ -260,11 +293,27 @@ class Conversation:
         if self._agenda.parting is not None:
             return []
         self._mouth.speaker = event.name
+        self._set_character(event.character)
         self._agenda.take_over(event.name, event.greeting_hint)
         if not self.is_model_ready:
             return [ToModel(Reconfigure(self.config))]
         self._new_config = self.config
         return self._talk.cut()
+
+    def _set_character(self, character: Character | None) -> None:
+        self.character = character
+        self._talk.patience_ms = character.patience_ms if character is not None else CONFIRM_MS
+
+    def _change_scene(self, event: SceneSet) -> list[Command]:
+        """Told in the next pause: nobody is cut off for it."""
+        self.config = replace(self.config, instructions=event.instructions, turn_mode=self._ear.mode)
+        if self.character is not None:
+            self.character.set_scene(event.scene)
+            self._talk.patience_ms = self.character.patience_ms
+        if not self.is_model_ready:
+            return [ToModel(Reconfigure(self.config))]
+        self._new_config = self.config
+        return []
 
     def _say_goodbye(self, reason: str, now: float) -> list[Command]:
         if self._agenda.parting is not None:
@@ -388,6 +437,12 @@ class Conversation:
         if parting is not None and parting.has_spoken and self._mouth.state is State.IDLE:
             return out + self._leave(parting.reason)
         out += map(ToModel, self._agenda.tell(self._names(), is_pause=parting is None and self._talk.is_pause()))
+        if self.character is not None and self._talk.is_pause(is_parting=parting is not None):
+            if self._ear.mode is TurnMode.SERVER_VAD:  # it answers by itself: no request carries the reminder
+                self._agenda.remind(self.character.note())
+                out += map(ToModel, self._agenda.reminders())
+            elif self._agenda.is_waiting:
+                self._agenda.remind(self.character.note())
         return out + self._talk.ask(now, is_parting=parting is not None)
 
     def _names(self) -> tuple[str, ...]:
@@ -395,7 +450,7 @@ class Conversation:
         return tuple(member.name for member in self.roster.heard)
 
     def _reconfigure(self, now: float) -> list[Command]:
-        if self._new_config is None:
+        if self._new_config is None or self._mouth.is_replying:
             return []
         config, self._new_config = self._new_config, None
         # Another voice may mean another session: what the floor's holder has said so far is told again.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.personas.character import Character
+from bot.personas.scenes import Scene
 from bot.realtime.events import HeardItem, ModelCommand, ModelEvent
 from bot.voice.events import VoiceEvent
 
@@ -63,13 +65,22 @@ class SpeechJudged:
 
 @dataclass(frozen=True, slots=True)
 class PersonaChosen:
-    """Someone else speaks from now on; the talk goes on. `instructions` are composed already."""
+    """Someone else speaks from now on; the talk goes on. `instructions` are composed already; `character` is what the host enforces of them."""
 
     slug: str
     name: str
     instructions: str
     voice: str | None
     greeting_hint: str = ""
+    character: Character | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSet:
+    """The room does something else from now on (`None`: nothing in particular). `instructions` are composed already."""
+
+    scene: Scene | None
+    instructions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ Event = (
     | TextSaid
     | SpeechJudged
     | PersonaChosen
+    | SceneSet
     | PlayoutStarted
     | PlayoutDrained
     | PlayoutStopped

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bot.personas.persona import Language, Persona
+from bot.personas.scenes import Scene, described
 from bot.realtime.events import Attribution
 
 BUDGET_TOKENS: Final = 2_400
@@ -22,8 +23,10 @@ _LANGUAGES: Final = {Language.EN: "English", Language.ZH: "Chinese"}
 ROOM: Final = """\
 You are in a Discord voice channel with people who talk to you and to each other. You hear speech and you speak; there is no screen. \
 Everything you say is spoken aloud: no lists, no headings, no emoji, no stage directions. Be brief, one to three sentences, unless asked for more. \
-Answer in the language of whoever spoke last. You may be interrupted at any time; then go on with what the person wants now and do not repeat yourself. \
-You are an AI and say so when asked."""
+You may be interrupted at any time; then go on with what the person wants now and do not repeat yourself. \
+You are an AI and say so when asked. When people leave, let them go gladly: no pleading, no reproach, no bargain."""
+
+MIRRORS: Final = "Answer in the language of whoever spoke last."
 
 BY_ITEM: Final = """\
 Several people share one line. A text item `[NAME] speaks:` comes before each stretch of speech and says whose it is; `[NAME] types:` is what someone typed. \
@@ -44,26 +47,31 @@ def compose(
     roster: Iterable[str] = (),
     *,
     attribution: Attribution = Attribution.ITEM,
-    scene: str | None = None,
+    scene: Scene | None = None,
     budget_tokens: int = BUDGET_TOKENS,
 ) -> str:
     """The instructions of one session.
 
     Args:
         roster: clean names of those who may be heard.
-        scene: name of one of the persona's scenes; an unknown one sets no tone.
+        scene: what the room is doing; `None`: nothing in particular.
         budget_tokens: by rough count; the least important parts are left out until the rest fits.
     """
     language = persona.language
-    head = [_head(persona, language), persona.identity.strip(), ROOM]
+    head = [
+        _head(persona, language),
+        persona.identity.strip(),
+        f"{ROOM} {MIRRORS}" if persona.mirrors_language else ROOM,
+    ]
     rules = [BY_ITEM if attribution is Attribution.ITEM else BY_INSTRUCTIONS, SAFETY, _boundaries(persona)]
-    tail = [part for part in (_scene(persona, scene), _roster(roster)) if part]
+    tail = [part for part in (described(scene, persona) if scene is not None else "", _roster(roster)) if part]
     left = budget_tokens - sum(map(tokens, [*head, *rules, *tail]))
     # In order of what they do for the character.
     extras: list[str] = []
     for part in (
         _traits(persona),
         _phrases(persona),
+        _taboos(persona),
         _reactions(persona),
         persona.background.strip(),
         _examples(persona),
@@ -102,7 +110,11 @@ def _phrases(persona: Persona) -> str:
     if not persona.catchphrases:
         return ""
     rarest = max(phrase.once_in_turns for phrase in persona.catchphrases)
-    return f"Use a catchphrase rarely: each at most once in about {rarest} turns, never two turns running, and not as an opening habit."
+    return f"Use a catchphrase rarely: each less than once in {rarest} turns, never two turns running, and not as an opening habit."
+
+
+def _taboos(persona: Persona) -> str:
+    return f"You never say: {' | '.join(persona.taboos)}" if persona.taboos else ""
 
 
 def _reactions(persona: Persona) -> str:
@@ -121,11 +133,6 @@ def _boundaries(persona: Persona) -> str:
 def _examples(persona: Persona) -> str:
     lines = [f'- "{example.heard}" → "{example.said}"' for example in persona.examples]
     return "How it sounds:\n" + "\n".join(lines) if lines else ""
-
-
-def _scene(persona: Persona, scene: str | None) -> str:
-    tone = persona.scenes.get(scene) if scene else None
-    return f"The scene now: {_one_line(tone)}" if tone else ""
 
 
 def _roster(roster: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-GOODBYE: Final = "Say goodbye to the room now, in one short sentence. The call ends after it."
+GOODBYE: Final = "Say goodbye to the room now, in one short sentence, glad of the talk and without a reproach. The call ends after it."
 
 
 def listening(names: Iterable[str]) -> str:

@@ -66,6 +66,7 @@ NOTICE_MARGIN_S: Final = 10.0
 
 NOTICE: Final = "notice"
 REPLY: Final = "reply"
+CLIP: Final = "clip"
 
 _log = logging.getLogger(__name__)
 
@@ -166,6 +167,12 @@ class ChannelSession:
         if self._notice is not None:
             self._notice_over.clear()
             self._notice_due.set()
+
+    def play_clip(self, pcm: bytes) -> None:
+        """A sound of our own over the talk, at the output rate: an audition. The model and the transcript know nothing of it."""
+        self.voice.stop(CLIP)
+        self.voice.play(CLIP, pcm, CLIP)
+        self.voice.finish(CLIP)
 
     def say_goodbye(self, reason: str) -> None:
         """The conversation leaves when it has said goodbye, within bounds."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.conversation.agenda import Agenda
 from bot.conversation.answering import Decision, Reason, should_answer
-from bot.conversation.barge_in import is_backchannel, is_interruption, is_stop
+from bot.conversation.barge_in import CONFIRM_MS, is_backchannel, is_interruption, is_stop
 from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
 from bot.conversation.events import Caption, CaptionKind, Command, SpeechJudged, ToModel
 from bot.conversation.floor import Utterance
@@ -48,6 +48,9 @@ class Talk:
     def __init__(self, roster: Roster, config: SessionConfig, speaker: str, agenda: Agenda) -> None:
         self.ear = Ear(roster, config.input_rate_hz, config.turn_mode)
         self.mouth = Mouth(config.output_rate_hz, speaker)
+        self.patience_ms = CONFIRM_MS
+        """Speech over a reply that lasts so long is meant."""
+
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
         self._roster = roster
         self._agenda = agenda
@@ -101,7 +104,7 @@ class Talk:
             return []
         utterance = self.ear.speaking(user_id)
         over_ms = self.ear.speech_ms(user_id) - self._overlap_from_ms.get(user_id, 0.0)
-        if utterance is None or not is_interruption(over_ms):
+        if utterance is None or not is_interruption(over_ms, self.patience_ms):
             return []
         utterance.did_interrupt = True
         return self.mouth.signal(Signal.CUT)

@@ -29,7 +29,7 @@ class Library:
         faults: list[str] = []
         for path in sorted(folder.glob("*.toml")):
             try:
-                personas.append(parse_persona(_read(path), path.name))
+                personas.append(cls.read(path))
             except PersonaError as error:
                 faults.append(str(error))
         if faults:
@@ -37,6 +37,11 @@ class Library:
         if not personas:
             raise PersonaError(f"{folder}: expected at least one persona file (*.toml)")
         return cls(personas)
+
+    @staticmethod
+    def read(path: Path) -> Persona:
+        """One file. Raises `PersonaError`, one line a fault."""
+        return parse_persona(_read(path), path.name)
 
     def get(self, slug: str) -> Persona:
         """Raises `PersonaError` for a slug that nobody has."""

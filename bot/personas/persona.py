@@ -2,11 +2,12 @@
 
 A persona is one TOML file named by its slug. This module says what may stand in it and turns the text into a frozen `Persona`; what is wrong
 is said all at once, one line a fault, each naming file, field and what was expected. It neither reads the disk (`library`) nor writes the
-model's instructions (`bot.conversation.instructions`): a persona is material, not a prompt.
+model's instructions (`bot.conversation.instructions`): a persona is material, not a prompt. What the host itself enforces of it is `character`'s.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 import unicodedata
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.errors import PersonaError
+from bot.personas.faults import sentence
 
 FILE_LIMIT_BYTES: Final = 32 * 1024
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,47}$"
@@ -34,6 +36,7 @@ def _plain(text: str) -> str:
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Prose = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_plain)]
+Cues = Annotated[tuple[Line, ...], Field(max_length=24)]
 Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 
 
@@ -91,19 +94,21 @@ class Catchphrase(Part):
 
 
 class Reaction(Part):
-    """What a feeling in the room does to them."""
+    """What a feeling in the room does to them. Words in `cues`, heard from a member, make the host remind the model of `how`."""
 
     when: Line
     how: Prose
+    cues: Cues = ()
 
 
 class Boundaries(Part):
-    """A ladder, climbed one step at a time when someone goes too far."""
+    """A ladder, climbed one step at a time when someone goes too far. `cues` are words that count as too far, beside the house's own."""
 
     tease: Prose
     firm: Prose
     leave_subject: Prose
     leave_channel: Prose
+    cues: Cues = ()
 
 
 class Example(Part):
@@ -128,9 +133,11 @@ class Persona(Part):
         slug: the file's name.
         name: what people call them, per language; `aliases` are heard as their name too.
         languages: those they speak, the preferred one first.
+        mirrors_language: answers in the language of whoever spoke last; an interpreter does not.
         tagline: one line for a list. `about`: a few sentences for members who choose.
         manner: how they talk, per language.
         voice: voice id by provider name (`stepfun`, `local`).
+        taboos: what they never say, in the very words; the host looks for them in every reply.
         scenes: tone by scene name; the scene changes the tone, never who they are.
         tools: names of tools they may use.
         talkativeness: 0 (only when asked) to 100.
@@ -141,6 +148,7 @@ class Persona(Part):
     name: Localised
     aliases: tuple[Line, ...] = ()
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=2)]
+    mirrors_language: bool = True
     tagline: Localised
     about: Localised
     age_rating: AgeRating = AgeRating.EVERYONE
@@ -150,6 +158,7 @@ class Persona(Part):
     manner: Localised
     catchphrases: Annotated[tuple[Catchphrase, ...], Field(max_length=12)] = ()
     reactions: Annotated[tuple[Reaction, ...], Field(max_length=16)] = ()
+    taboos: Annotated[tuple[Line, ...], Field(max_length=24)] = ()
     boundaries: Boundaries
     voice: Mapping[str, Line]
     scenes: Mapping[Slug, Prose] = Field(default_factory=dict)
@@ -200,55 +209,36 @@ def parse_persona(text: str, source: str) -> Persona:
         raise PersonaError(f"{source}: expected TOML; it is nested too deeply") from None
     if "slug" in fields:
         raise PersonaError(f"{source}: slug: expected none; the slug is the file's name")
+    return persona_of(fields, PurePath(source).stem, source)
+
+
+def parse_document(text: str, slug: str) -> Persona:
+    """A persona from the JSON in which a server keeps its own (`document_of`). Raises `PersonaError` as `parse_persona` does."""
     try:
-        return Persona.model_validate({**fields, "slug": PurePath(source).stem})
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        raise PersonaError(f"{slug}: expected JSON") from None
+    if not isinstance(fields, dict):
+        raise PersonaError(f"{slug}: expected a JSON object")
+    return persona_of(fields, slug, slug)
+
+
+def document_of(persona: Persona) -> str:
+    """The persona as JSON without its slug; `parse_document` reads it back. Raises `PersonaError` for more than 32 KiB."""
+    document = persona.model_dump_json(exclude={"slug"}, exclude_defaults=True)
+    size = len(document.encode())
+    if size > FILE_LIMIT_BYTES:
+        raise PersonaError(
+            f"{persona.slug}: expected at most {FILE_LIMIT_BYTES // 1024} KiB; it has {size} bytes",
+            key="error-persona-too-large",
+        )
+    return document
+
+
+def persona_of(fields: Mapping[str, Any], slug: str, source: str) -> Persona:
+    """The checked persona of these fields. Raises `PersonaError`, every fault of them at once, each beginning with `source`."""
+    try:
+        return Persona.model_validate({**fields, "slug": slug})
     except ValidationError as error:
-        raise PersonaError("\n".join(f"{source}: {_sentence(dict(fault))}" for fault in error.errors())) from None
-
-
-def _sentence(fault: dict[str, Any]) -> str:
-    field = _field(fault["loc"])
-    limits = fault.get("ctx") or {}
-    match fault["type"]:
-        case "missing":
-            return f"{field}: expected a value; it is missing"
-        case "extra_forbidden":
-            return f"{field}: unknown field; expected one of {', '.join(_siblings(fault['loc']))}"
-        case "value_error":
-            return f"{field}: {limits['error']}"
-        case "enum":
-            return f"{field}: expected {limits['expected']}"
-        case "string_pattern_mismatch":
-            return f"{field}: expected small letters, digits and hyphens, at most 48"
-        case _:
-            return f"{field}: {_lower_first(fault['msg'])}"
-
-
-def _field(path: tuple[int | str, ...]) -> str:
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return name.lstrip(".")
-
-
-def _lower_first(message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ")
-    return f"expected {message}" if not message.startswith("expected") else message
-
-
-def _siblings(path: tuple[int | str, ...]) -> list[str]:
-    """The fields that may stand where an unknown one was found."""
-    model: type[BaseModel] = Persona
-    for part in path[:-1]:
-        if isinstance(part, int) or part not in model.model_fields:
-            continue
-        inner = _model_in(model.model_fields[part].annotation)
-        if inner is None:
-            break
-        model = inner
-    return [name for name in model.model_fields if name != "slug"]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for one in getattr(annotation, "__args__", ()) if (found := _model_in(one))), None)
+        lines = [f"{source}: {sentence(dict(fault), Persona)}" for fault in error.errors()]
+        raise PersonaError("\n".join(lines)) from None

@@ -80,7 +80,7 @@ class House:
     def make_member(self, user_id: int, name: str, *, bot: bool = False) -> Any:
         return SimpleNamespace(id=user_id, display_name=name, bot=bot, guild=self.guild)
 
-    async def _persona(self, guild_id: int) -> Persona:
+    async def _persona(self, guild_id: int, channel_id: int, people: tuple[int, ...]) -> Persona:
         return persona("Kith")
 
     async def _tell(self, channel: Any, key: str, values: dict[str, Any]) -> None:
