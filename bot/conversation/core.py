@@ -80,7 +80,6 @@ from bot.voice.events import (
     VoiceReady,
 )
 
-
 BOUNDARY: Final = "boundary"
 """Why it left: somebody went too far for the last time."""
 
