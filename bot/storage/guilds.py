@@ -19,6 +19,8 @@ class GuildSettings:
     guild_id: int
     persona: str | None = None
     manager_role_ids: frozenset[int] = frozenset()
+    approves_personas: bool = False
+    """Personas that members make wait for somebody who may choose the persona."""
 
 
 class GuildSettingsRepository:
@@ -32,7 +34,7 @@ class GuildSettingsRepository:
             row = await session.get(GuildSettingsRow, guild_id)
         if row is None:
             return GuildSettings(guild_id)
-        return GuildSettings(guild_id, row.persona, frozenset(row.manager_role_ids))
+        return GuildSettings(guild_id, row.persona, frozenset(row.manager_role_ids), row.approves_personas)
 
     async def choose_persona(self, guild_id: int, slug: str | None) -> None:
         async with self._database.transaction() as session:
@@ -49,6 +51,15 @@ class GuildSettingsRepository:
             if row is None:
                 session.add(row := GuildSettingsRow(guild_id=guild_id))
             row.manager_role_ids = sorted(set(role_ids))
+            row.updated_at = datetime.now(UTC)
+
+    async def ask_approval(self, guild_id: int, is_asked: bool) -> None:
+        """Whether personas that members make wait for approval."""
+        async with self._database.transaction() as session:
+            row = await session.get(GuildSettingsRow, guild_id)
+            if row is None:
+                session.add(row := GuildSettingsRow(guild_id=guild_id, manager_role_ids=[]))
+            row.approves_personas = is_asked
             row.updated_at = datetime.now(UTC)
 
     async def forget(self, guild_id: int) -> None:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, MetaData, SmallInteger, String, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    TypeDecorator,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -59,7 +71,46 @@ class GuildSettingsRow(Table):
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     persona: Mapped[str | None] = mapped_column(String(48))
     manager_role_ids: Mapped[list[int]] = mapped_column(default=list)
+    approves_personas: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     updated_at: Mapped[datetime]
+
+
+class GuildPersonaRow(Table):
+    """A persona that members of a guild made or imported. `card`: the card it came from, for a lossless export."""
+
+    __tablename__ = "guild_personas"
+    __table_args__ = _held_by("guild")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    slug: Mapped[str] = mapped_column(String(48), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    card: Mapped[str | None] = mapped_column(Text)
+    made_by: Mapped[int]
+    is_approved: Mapped[bool] = mapped_column(Boolean)
+    made_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ChannelPersonaRow(Table):
+    """Who speaks in a channel, where that is not the server's choice."""
+
+    __tablename__ = "channel_personas"
+    __table_args__ = _held_by("guild")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    slug: Mapped[str] = mapped_column(String(48))
+
+
+class MemberPersonaRow(Table):
+    """Who speaks with a member when nobody else is there."""
+
+    __tablename__ = "member_personas"
+    __table_args__ = _held_by("user")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    slug: Mapped[str] = mapped_column(String(48))
 
 
 class ConsentRow(Table):

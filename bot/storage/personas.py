@@ -1,0 +1,176 @@
+"""The personas that guilds made or imported, and who speaks in which channel and for which member.
+
+A persona's document is JSON that this module does not read; a card that it came from stands beside it, for a lossless export. Everything is the
+guild's: keyed by it, bounded for it, gone with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select, update
+
+from bot.errors import KithError
+from bot.storage.database import Database
+from bot.storage.tables import ChannelPersonaRow, GuildPersonaRow, MemberPersonaRow
+
+PERSONAS: Final = 64
+"""Of one guild."""
+
+CHOICES: Final = 500
+"""Channels of a guild with somebody of their own: as many as a guild has channels."""
+
+
+class Scope(StrEnum):
+    """Whom a choice is for: a whole server, one channel, or one member when nobody else is there."""
+
+    SERVER = "server"
+    CHANNEL = "channel"
+    ME = "me"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPersona:
+    slug: str
+    document: str
+    card: str | None
+    made_by: int
+    is_approved: bool
+
+
+class PersonaRepository:
+    """Raises `StorageError` when the database fails; what returned is on the disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, guild_id: int) -> list[StoredPersona]:
+        async with self._database.transaction() as session:
+            rows = await session.scalars(
+                select(GuildPersonaRow).where(GuildPersonaRow.guild_id == guild_id).order_by(GuildPersonaRow.slug)
+            )
+            return [StoredPersona(row.slug, row.document, row.card, row.made_by, row.is_approved) for row in rows]
+
+    async def add(self, guild_id: int, persona: StoredPersona) -> None:
+        """A new one. Raises `KithError` when the guild has as many as it may, or has this slug already."""
+        now = datetime.now(UTC)
+        async with self._database.transaction() as session:
+            if await session.get(GuildPersonaRow, (guild_id, persona.slug)) is not None:
+                raise KithError(f"the persona {persona.slug} is there already", key="error-persona-twice")
+            query = select(func.count()).select_from(GuildPersonaRow).where(GuildPersonaRow.guild_id == guild_id)
+            if (await session.scalar(query) or 0) >= PERSONAS:
+                raise KithError(f"a server has at most {PERSONAS} personas", key="error-persona-many", count=PERSONAS)
+            session.add(
+                GuildPersonaRow(
+                    guild_id=guild_id,
+                    slug=persona.slug,
+                    document=persona.document,
+                    card=persona.card,
+                    made_by=persona.made_by,
+                    is_approved=persona.is_approved,
+                    made_at=now,
+                    updated_at=now,
+                )
+            )
+
+    async def change(self, guild_id: int, slug: str, document: str, *, is_approved: bool) -> bool:
+        """A new document in the old one's place. False: there is none."""
+        return await self._update(guild_id, slug, document=document, is_approved=is_approved)
+
+    async def approve(self, guild_id: int, slug: str) -> bool:
+        """False: nothing of that name waits."""
+        return await self._update(guild_id, slug, GuildPersonaRow.is_approved.is_(False), is_approved=True)
+
+    async def _update(self, guild_id: int, slug: str, *conditions: Any, **values: Any) -> bool:
+        async with self._database.transaction() as session:
+            result = await session.execute(
+                update(GuildPersonaRow)
+                .where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.slug == slug, *conditions)
+                .values(updated_at=datetime.now(UTC), **values)
+                .returning(GuildPersonaRow.slug)
+            )
+            return result.first() is not None
+
+    async def delete(self, guild_id: int, slug: str, *, only_waiting: bool = False) -> bool:
+        """The persona, and every choice of it. False: there is none (or, with `only_waiting`, none that waits)."""
+        async with self._database.transaction() as session:
+            row = await session.get(GuildPersonaRow, (guild_id, slug))
+            if row is None or (only_waiting and row.is_approved):
+                return False
+            await session.delete(row)
+            for table in (ChannelPersonaRow, MemberPersonaRow):
+                await session.execute(delete(table).where(table.guild_id == guild_id, table.slug == slug))
+            return True
+
+    # ------------------------------------------------------------------ who speaks where
+
+    async def choose_for_channel(self, guild_id: int, channel_id: int, slug: str | None) -> None:
+        """`None`: whoever the server chose."""
+        async with self._database.transaction() as session:
+            if slug is None:
+                await session.execute(
+                    delete(ChannelPersonaRow).where(
+                        ChannelPersonaRow.guild_id == guild_id, ChannelPersonaRow.channel_id == channel_id
+                    )
+                )
+                return
+            query = select(func.count()).select_from(ChannelPersonaRow).where(ChannelPersonaRow.guild_id == guild_id)
+            if (await session.scalar(query) or 0) >= CHOICES:
+                raise KithError(
+                    "too many channels with a persona of their own", key="error-persona-many", count=CHOICES
+                )
+            await session.merge(ChannelPersonaRow(guild_id=guild_id, channel_id=channel_id, slug=slug))
+
+    async def choose_for_member(self, guild_id: int, user_id: int, slug: str | None) -> None:
+        async with self._database.transaction() as session:
+            if slug is None:
+                await session.execute(
+                    delete(MemberPersonaRow).where(
+                        MemberPersonaRow.guild_id == guild_id, MemberPersonaRow.user_id == user_id
+                    )
+                )
+                return
+            await session.merge(MemberPersonaRow(guild_id=guild_id, user_id=user_id, slug=slug))
+
+    async def chosen(self, guild_id: int, channel_id: int, user_id: int | None) -> tuple[str | None, str | None]:
+        """What was chosen for this channel, and for this member."""
+        async with self._database.transaction() as session:
+            channel = await session.get(ChannelPersonaRow, (guild_id, channel_id))
+            member = await session.get(MemberPersonaRow, (guild_id, user_id)) if user_id is not None else None
+            return channel.slug if channel else None, member.slug if member else None
+
+    # ------------------------------------------------------------------ erase and export
+
+    async def forget(self, guild_id: int) -> None:
+        """The guild is gone."""
+        async with self._database.transaction() as session:
+            for table in (GuildPersonaRow, ChannelPersonaRow, MemberPersonaRow):
+                await session.execute(delete(table).where(table.guild_id == guild_id))
+
+    async def forget_member(self, guild_id: int, user_id: int) -> None:
+        """What a member chose for themselves goes; personas they made are the guild's and stay, without their maker's id."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                delete(MemberPersonaRow).where(
+                    MemberPersonaRow.guild_id == guild_id, MemberPersonaRow.user_id == user_id
+                )
+            )
+            await session.execute(
+                update(GuildPersonaRow)
+                .where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.made_by == user_id)
+                .values(made_by=0)
+            )
+
+    async def export_member(self, guild_id: int, user_id: int) -> dict[str, Any]:
+        """What is kept about a member here."""
+        async with self._database.transaction() as session:
+            own = await session.get(MemberPersonaRow, (guild_id, user_id))
+            made = await session.scalars(
+                select(GuildPersonaRow.slug).where(
+                    GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.made_by == user_id
+                )
+            )
+            return {"persona": own.slug if own else None, "personas_made": sorted(made)}
