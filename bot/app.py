@@ -28,7 +28,15 @@ from bot.personas.library import Library
 from bot.settings import Settings
 from bot.storage.database import Database
 
-COGS: Final = ("cogs.wording", "cogs.voice", "cogs.persona", "cogs.consent", "cogs.status", "cogs.members")
+COGS: Final = (
+    "cogs.wording",
+    "cogs.voice",
+    "cogs.persona",
+    "cogs.scene",
+    "cogs.consent",
+    "cogs.status",
+    "cogs.members",
+)
 GUILDS_QUIET_S: Final = 1.0
 """No further server is described for so long: all are there. One that comes later is welcome too."""
 

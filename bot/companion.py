@@ -16,6 +16,8 @@ import structlog
 
 from bot.audio.opus import EncoderProfile
 from bot.audio.speech_model import SpeechModel
+from bot.audition import audition
+from bot.cast import Cast
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
 from bot.conversation.session import Judge, Observer
 from bot.errors import KithError, StorageError
@@ -23,6 +25,7 @@ from bot.model_choice import model_options
 from bot.notice import SpokenNotice
 from bot.personas.library import Library
 from bot.personas.persona import Persona
+from bot.personas.scenes import Scene
 from bot.realtime import dialects
 from bot.realtime.events import Attribution, ModelEvent, SessionConfig, Unheard
 from bot.realtime.link import ModelLink
@@ -32,6 +35,7 @@ from bot.storage.calls import CallLog
 from bot.storage.consent import ConsentLedger
 from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.personas import PersonaRepository, Scope
 from bot.texts import ENGLISH, Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
@@ -48,9 +52,12 @@ class Companion:
     def __init__(self, settings: Settings, database: Database, library: Library, model_url: str | None) -> None:
         self.settings = settings
         self.library = library
+        """The shipped personas; `cast` knows those of a server too."""
+
         self.texts = Texts()
         self.ledger = ConsentLedger(database)
         self.guilds = GuildSettingsRepository(database)
+        self.cast = Cast(library, PersonaRepository(database), self.guilds, settings.kith_persona)
         self.call_log = CallLog(database)
         self.pacer = Pacer()
         self.observers: list[Observer] = []
@@ -62,10 +69,11 @@ class Companion:
             settings.kith_responses_per_minute,
         )
         self._tls = ssl.create_default_context()
+        self._auditioning: set[int] = set()
         self._locales: OrderedDict[int, str] = OrderedDict()
         services = CallServices(
             allowed=self.ledger.allowed,
-            persona=self.persona_of,
+            persona=self.cast.of,
             tell=self._tell,
             connect_voice=self._connect_voice,
             open_model=self._open_model,
@@ -84,7 +92,7 @@ class Companion:
         self._remember_locale(guild_id, locale)
         await self.ledger.load(guild_id)
         status = await self.calls.join(channel, requested_by=member, text_channel=text_channel)
-        return self.library.get(status.persona_slug)
+        return status.persona or self.library.get(self.settings.kith_persona)
 
     async def leave(self, guild_id: int) -> bool:
         return await self.calls.leave(guild_id, "asked")
@@ -148,38 +156,57 @@ class Companion:
 
     # ------------------------------------------------------------------ personas
 
-    async def persona_of(self, guild_id: int) -> Persona:
-        """The guild's choice; the operator's default where there is none, or none that exists, or the database fails."""
-        try:
-            slug = (await self.guilds.get(guild_id)).persona
-        except StorageError:
-            _log.warning("persona_not_readable", guild_id=guild_id)
-            slug = None
-        if slug is None or slug not in self.library.slugs():
-            slug = self.settings.kith_persona
-        return self.library.get(slug)
-
-    def find_persona(self, name: str) -> Persona:
-        """By slug, or by any of their names. Raises `PersonaError`."""
-        wanted = name.strip().casefold()
-        for persona in self.library.all():
-            if wanted in {known.casefold() for known in persona.known_as}:
-                return persona
-        return self.library.get(wanted)
-
-    async def choose_persona(self, guild_id: int, name: str) -> tuple[Persona, bool]:
+    async def choose_persona(
+        self, guild_id: int, name: str, scope: Scope = Scope.SERVER, target_id: int = 0
+    ) -> tuple[Persona, bool]:
         """Someone else from now on, in the call too. Answers who, and whether that is new. Raises `PersonaError`, `StorageError`."""
-        persona = self.find_persona(name)
-        is_new = (await self.persona_of(guild_id)).slug != persona.slug
-        await self.guilds.choose_persona(guild_id, persona.slug)
-        await self.calls.choose_persona(guild_id, persona)
-        return persona, is_new
+        chosen = await self.cast.choose(guild_id, scope, target_id, name)
+        await self.recast(guild_id)
+        return chosen
+
+    async def recast(self, guild_id: int) -> None:
+        """The call, if there is one, goes on as whoever speaks there now."""
+        room = self.calls.room(guild_id)
+        if room is not None:
+            await self.calls.choose_persona(guild_id, await self.cast.of(guild_id, *room))
+
+    async def audition(self, guild_id: int, name: str) -> Persona:
+        """About five seconds of this persona's voice in the call. Raises `KithError`."""
+        persona = await self.cast.find(guild_id, name)
+        if self.calls.get(guild_id) is None:
+            raise KithError("no call here", key="error-not-in-call")
+        if guild_id in self._auditioning:
+            raise KithError("one audition at a time", key="error-audition-busy")
+        self._auditioning.add(guild_id)
+        try:
+            pcm = await audition(self._open_model, self.calls.config_of(persona))
+        finally:
+            self._auditioning.discard(guild_id)
+        session = self.calls.get(guild_id)
+        if session is None:
+            raise KithError("the call is over", key="error-not-in-call")
+        session.play_clip(pcm)
+        return persona
+
+    def must_be_in_call(self, member: discord.Member) -> None:
+        """Raises `KithError` for one who is not in the channel of the call: a scene is the room's own affair."""
+        room = self.calls.room(member.guild.id)
+        if room is None:
+            raise KithError("no call here", key="error-not-in-call")
+        if _channel_id(member) != room[0]:
+            raise KithError("not in the call's channel", key="error-not-in-room")
+
+    def set_scene(self, guild_id: int, scene: Scene | None) -> None:
+        """What the room does, while the call lasts. Raises `KithError` without one."""
+        if not self.calls.set_scene(guild_id, scene):
+            raise KithError("no call here", key="error-not-in-call")
 
     async def forget_guild(self, guild_id: int) -> None:
         """The bot was removed from the guild."""
         await self.calls.leave(guild_id, "removed")
         await self.ledger.forget_guild(guild_id)
         await self.guilds.forget(guild_id)
+        await self.cast.forget_guild(guild_id)
         self._locales.pop(guild_id, None)
 
     async def close(self) -> None:

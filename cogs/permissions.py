@@ -22,11 +22,15 @@ def member_of(interaction: discord.Interaction) -> discord.Member:
     return interaction.user
 
 
+async def may_choose(companion: Companion, member: discord.Member, permissions: discord.Permissions) -> bool:
+    settings = await companion.guilds.get(member.guild.id)
+    role_ids = {role.id for role in member.roles}
+    return may_choose_persona(permissions.manage_guild, role_ids, settings.manager_role_ids)
+
+
 async def check_may_choose_persona(
     companion: Companion, member: discord.Member, permissions: discord.Permissions
 ) -> None:
     """Raises `KithError` for a member who may not."""
-    settings = await companion.guilds.get(member.guild.id)
-    role_ids = {role.id for role in member.roles}
-    if not may_choose_persona(permissions.manage_guild, role_ids, settings.manager_role_ids):
+    if not await may_choose(companion, member, permissions):
         raise KithError("a member may not choose the persona", key="error-need-manager")

@@ -1,6 +1,9 @@
-"""/persona list, use, about: who the companion is on this server."""
+"""/persona: who the companion is, in a server, a channel or a call alone; and the server's own personas: made, changed, brought and taken away."""
 
 from __future__ import annotations
+
+import io
+from typing import Final
 
 import discord
 from discord import app_commands
@@ -8,13 +11,45 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.app import Companion, KithBot
+from bot.cast import Made
+from bot.errors import KithError
+from bot.personas.cards.tidy import shortened
+from bot.personas.character import CharacterReport
+from bot.personas.draft import Draft, draft_of
+from bot.personas.drift import Fault
 from bot.personas.persona import Persona as Character
+from bot.storage.personas import Scope
 from bot.texts import Texts
-from cogs.permissions import check_may_choose_persona, member_of
+from cogs.permissions import check_may_choose_persona, may_choose, member_of
+from cogs.persona_cards import MESSAGE_LIMIT, card_in, take_in
+from cogs.persona_forms import ApprovalButton, PersonaForm, approval
+from cogs.voice import channel_of
 from cogs.wording import worded
 
 CHOICES_SHOWN = 25
 CHOICE_LIMIT = 100
+
+SCOPES: Final = {
+    Scope.SERVER: "persona-scope-server",
+    Scope.CHANNEL: "persona-scope-channel",
+    Scope.ME: "persona-scope-me",
+}
+USED: Final = {
+    Scope.SERVER: "persona-used",
+    Scope.CHANNEL: "persona-used-channel",
+    Scope.ME: "persona-used-me",
+}
+FAULTS: Final = {
+    Fault.ASSISTANT: "persona-fault-assistant",
+    Fault.LANGUAGE: "persona-fault-language",
+    Fault.TABOO: "persona-fault-taboo",
+    Fault.CATCHPHRASE: "persona-fault-catchphrase",
+    Fault.REPETITION: "persona-fault-repetition",
+    Fault.LENGTH: "persona-fault-length",
+    Fault.STAGE: "persona-fault-stage",
+    Fault.NAME: "persona-fault-name",
+    Fault.GUILT: "persona-fault-guilt",
+}
 
 
 def list_of(texts: Texts, locale: str, personas: tuple[Character, ...], current: str) -> str:
@@ -51,46 +86,205 @@ def choices(locale: str, personas: tuple[Character, ...], typed: str) -> list[Ch
     ][:CHOICES_SHOWN]
 
 
+def health_of(texts: Texts, locale: str, name: str, report: CharacterReport) -> str:
+    """How well the companion stayed who it is, in a few lines."""
+    if report.score is None:
+        return texts.say(locale, "persona-health-none", name=name)
+    lines = [texts.say(locale, "persona-health", name=name, score=report.score, replies=report.replies)]
+    lines += [texts.say(locale, FAULTS[fault], count=count) for fault, count in report.faults]
+    if report.reactions:
+        lines.append(texts.say(locale, "persona-health-reactions", count=report.reactions))
+    if report.step is not None:
+        lines.append(texts.say(locale, "persona-health-step", step=int(report.step)))
+    return "\n".join(lines)
+
+
 @app_commands.guild_only()
 class Persona(
     commands.GroupCog, group_name=worded("command-persona"), group_description=worded("command-persona-description")
 ):
     def __init__(self, companion: Companion) -> None:
         self._companion = companion
+        self._texts = companion.texts
+
+    # ------------------------------------------------------------------ choosing
 
     @app_commands.command(name=worded("command-persona-list"), description=worded("command-persona-list-description"))
     async def list_personas(self, interaction: discord.Interaction) -> None:
         member = member_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        current = await self._companion.persona_of(member.guild.id)
-        shown = list_of(self._companion.texts, interaction.locale.value, self._companion.library.all(), current.slug)
-        await interaction.edit_original_response(content=shown)
+        current = await self._current(member)
+        everyone = await self._companion.cast.all(member.guild.id)
+        shown = list_of(self._texts, interaction.locale.value, everyone, current.slug)
+        await interaction.edit_original_response(content=shortened(shown, MESSAGE_LIMIT))
 
     @app_commands.command(name=worded("command-persona-use"), description=worded("command-persona-use-description"))
-    @app_commands.rename(name=worded("option-name"))
-    @app_commands.describe(name=worded("option-name-description"))
-    async def use_persona(self, interaction: discord.Interaction, name: str) -> None:
-        member, locale = member_of(interaction), interaction.locale.value
-        await interaction.response.defer(thinking=True)
-        await check_may_choose_persona(self._companion, member, interaction.permissions)
-        persona, is_new = await self._companion.choose_persona(member.guild.id, name)
-        key = "persona-used" if is_new else "persona-used-already"
+    @app_commands.rename(name=worded("option-name"), scope=worded("option-scope"))
+    @app_commands.describe(name=worded("option-name-description"), scope=worded("option-scope-description"))
+    @app_commands.choices(scope=[Choice(name=worded(key), value=scope.value) for scope, key in SCOPES.items()])
+    async def use_persona(self, interaction: discord.Interaction, name: str, scope: str = Scope.SERVER.value) -> None:
+        member, locale, chosen_for = member_of(interaction), interaction.locale.value, Scope(scope)
+        await interaction.response.defer(thinking=True, ephemeral=chosen_for is Scope.ME)
+        if chosen_for is not Scope.ME:
+            await check_may_choose_persona(self._companion, member, interaction.permissions)
+        target = channel_of(member).id if chosen_for is Scope.CHANNEL else member.id
+        persona, is_new = await self._companion.choose_persona(member.guild.id, name, chosen_for, target)
+        key = USED[chosen_for] if is_new else "persona-used-already"
         values = {"name": persona.name_in(locale)} | ({"tagline": persona.tagline_in(locale)} if is_new else {})
-        await interaction.edit_original_response(content=self._companion.texts.say(locale, key, **values))
+        await interaction.edit_original_response(content=self._texts.say(locale, key, **values))
 
     @app_commands.command(name=worded("command-persona-about"), description=worded("command-persona-about-description"))
     @app_commands.rename(name=worded("option-name"))
     @app_commands.describe(name=worded("option-name-description"))
     async def about_persona(self, interaction: discord.Interaction, name: str) -> None:
-        persona = self._companion.find_persona(name)
-        sentence = about(self._companion.texts, interaction.locale.value, persona)
-        await interaction.response.send_message(sentence, ephemeral=True)
+        member = member_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        persona = await self._companion.cast.find(member.guild.id, name)
+        shown = about(self._texts, interaction.locale.value, persona)
+        await interaction.edit_original_response(content=shortened(shown, MESSAGE_LIMIT))
+
+    @app_commands.command(
+        name=worded("command-persona-audition"), description=worded("command-persona-audition-description")
+    )
+    @app_commands.rename(name=worded("option-name"))
+    @app_commands.describe(name=worded("option-name-description"))
+    @app_commands.checks.cooldown(2, 30.0, key=lambda interaction: interaction.guild_id)
+    async def audition_persona(self, interaction: discord.Interaction, name: str) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        self._companion.must_be_in_call(member)
+        await interaction.response.defer(thinking=True)
+        persona = await self._companion.audition(member.guild.id, name)
+        told = self._texts.say(locale, "persona-audition", name=persona.name_in(locale), slug=persona.slug)
+        await interaction.edit_original_response(content=told)
+
+    @app_commands.command(
+        name=worded("command-persona-health"), description=worded("command-persona-health-description")
+    )
+    async def health(self, interaction: discord.Interaction) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        status = self._companion.status(member.guild.id)
+        if status is None or status.character is None:
+            raise KithError("no call here", key="error-not-in-call")
+        told = health_of(self._texts, locale, status.persona_name, status.character)
+        await interaction.response.send_message(told, ephemeral=True)
+
+    # ------------------------------------------------------------------ making
+
+    @app_commands.command(
+        name=worded("command-persona-create"), description=worded("command-persona-create-description")
+    )
+    async def create(self, interaction: discord.Interaction) -> None:
+        member_of(interaction)
+        await interaction.response.send_modal(PersonaForm(self._companion, interaction.locale.value, self._created))
+
+    async def _created(self, interaction: discord.Interaction, draft: Draft) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        await interaction.response.defer(thinking=True)
+        may_approve = await may_choose(self._companion, member, interaction.permissions)
+        made = await self._companion.cast.create(member.guild.id, draft, member.id, may_approve=may_approve)
+        await self._tell_made(interaction, locale, made)
+
+    @app_commands.command(name=worded("command-persona-edit"), description=worded("command-persona-edit-description"))
+    @app_commands.rename(name=worded("option-name"))
+    @app_commands.describe(name=worded("option-name-description"))
+    async def edit(self, interaction: discord.Interaction, name: str) -> None:
+        member = member_of(interaction)
+        made = await self._own(interaction, member, name)
+        slug = made.persona.slug
+
+        async def submit(later: discord.Interaction, draft: Draft) -> None:
+            await later.response.defer(thinking=True)
+            await self._own(later, member_of(later), slug)
+            may_approve = await may_choose(self._companion, member_of(later), later.permissions)
+            changed = await self._companion.cast.edit(member.guild.id, slug, draft, may_approve=may_approve)
+            await self._companion.recast(member.guild.id)
+            await self._tell_made(later, later.locale.value, changed)
+
+        form = PersonaForm(self._companion, interaction.locale.value, submit, draft_of(made.persona))
+        await interaction.response.send_modal(form)
+
+    @app_commands.command(
+        name=worded("command-persona-delete"), description=worded("command-persona-delete-description")
+    )
+    @app_commands.rename(name=worded("option-name"))
+    @app_commands.describe(name=worded("option-name-description"))
+    async def delete(self, interaction: discord.Interaction, name: str) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        made = await self._own(interaction, member, name)
+        await self._companion.cast.delete(member.guild.id, made.persona.slug)
+        await self._companion.recast(member.guild.id)
+        told = self._texts.say(locale, "persona-deleted", name=made.persona.name_in(locale))
+        await interaction.edit_original_response(content=told)
+
+    async def _tell_made(self, interaction: discord.Interaction, locale: str, made: Made) -> None:
+        key = "persona-kept" if made.is_approved else "persona-waits"
+        told = self._texts.say(locale, key, name=made.persona.name_in(locale), slug=made.persona.slug)
+        view = discord.utils.MISSING if made.is_approved else approval(self._companion, locale, made.persona.slug)
+        await interaction.edit_original_response(content=told, view=view)
+
+    async def _own(self, interaction: discord.Interaction, member: discord.Member, name: str) -> Made:
+        """One of the server's own that this member may change: its maker, or who may choose the persona. Raises `KithError`."""
+        made = await self._companion.cast.own(member.guild.id, name)
+        if made.made_by != member.id and not await may_choose(self._companion, member, interaction.permissions):
+            raise KithError("neither its maker nor a manager", key="error-persona-not-yours")
+        return made
+
+    async def _current(self, member: discord.Member) -> Character:
+        status = self._companion.status(member.guild.id)
+        if status is not None and status.persona is not None:
+            return status.persona
+        return await self._companion.cast.of(member.guild.id)
+
+    # ------------------------------------------------------------------ cards
+
+    @app_commands.command(
+        name=worded("command-persona-import"), description=worded("command-persona-import-description")
+    )
+    @app_commands.rename(file=worded("option-file"))
+    @app_commands.describe(file=worded("option-file-description"))
+    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: interaction.guild_id)
+    async def import_persona(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
+        await take_in(self._companion, interaction, card_in([file]))
+
+    @app_commands.command(
+        name=worded("command-persona-export"), description=worded("command-persona-export-description")
+    )
+    @app_commands.rename(name=worded("option-name"))
+    @app_commands.describe(name=worded("option-name-description"))
+    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: interaction.guild_id)
+    async def export_persona(self, interaction: discord.Interaction, name: str) -> None:
+        member, locale = member_of(interaction), interaction.locale.value
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        persona, png = await self._companion.cast.give_out(member.guild.id, name)
+        file = discord.File(io.BytesIO(png), filename=f"{persona.slug}.png")
+        told = self._texts.say(locale, "persona-exported", name=persona.name_in(locale))
+        await interaction.edit_original_response(content=told, attachments=[file])
+
+    # ------------------------------------------------------------------ completion
 
     @use_persona.autocomplete("name")
     @about_persona.autocomplete("name")
+    @audition_persona.autocomplete("name")
+    @export_persona.autocomplete("name")
     async def _complete(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
-        return choices(interaction.locale.value, self._companion.library.all(), typed)
+        everyone = await self._companion.cast.all(interaction.guild_id or 0)
+        return choices(interaction.locale.value, everyone, typed)
+
+    @edit.autocomplete("name")
+    @delete.autocomplete("name")
+    async def _complete_own(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
+        own = await self._companion.cast.made(interaction.guild_id or 0)
+        return choices(interaction.locale.value, tuple(made.persona for made in own.values()), typed)
 
 
 async def setup(bot: KithBot) -> None:
-    await bot.add_cog(Persona(bot.companion))
+    companion = bot.companion
+
+    @app_commands.guild_only()
+    async def adopt(interaction: discord.Interaction, message: discord.Message) -> None:
+        await take_in(companion, interaction, card_in(message.attachments))
+
+    await bot.add_cog(Persona(companion))
+    bot.tree.add_command(app_commands.ContextMenu(name=worded("persona-menu-adopt"), callback=adopt))
+    bot.add_dynamic_items(ApprovalButton)

@@ -48,13 +48,12 @@ class Status(commands.Cog):
 
     def _describe(self, guild: discord.Guild, locale: str, status: CallStatus) -> str:
         channel = guild.get_channel(status.channel_id)
-        persona = self._companion.library.get(status.persona_slug)
         return describe(
             self._companion.texts,
             locale,
             status,
             channel.name if channel is not None else "?",
-            persona.name_in(locale),
+            status.persona.name_in(locale) if status.persona is not None else status.persona_name,
             self._companion.model_name(locale),
         )
 

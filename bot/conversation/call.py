@@ -102,6 +102,7 @@ class CallStatus:
     is_new: bool = False  # answer of `join`: false means that we were there already
     voice_stats: Any = None
     model_stats: Any = None
+    persona: Persona | None = None
     character: CharacterReport | None = None
     scene: Scene | None = None
 

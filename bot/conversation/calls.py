@@ -129,6 +129,11 @@ class Calls:
         call.session.feed(SceneSet(scene, self._config(call.persona, call.heard_names, scene).instructions))
         return True
 
+    def room(self, guild_id: int) -> tuple[int, tuple[int, ...]] | None:
+        """The call's channel and the ids of the people in it; `None` without a call."""
+        call = self._calls.get(guild_id)
+        return (call.session.voice.channel_id, tuple(call.present)) if call is not None else None
+
     def config_of(self, persona: Persona) -> SessionConfig:
         """A session of this persona's own, beside any call: for an audition."""
         return self._config(persona, ())
@@ -308,6 +313,7 @@ class Calls:
             model_stats=session.model_stats,
             character=conversation.character.report() if conversation.character is not None else None,
             scene=call.scene,
+            persona=call.persona,
         )
 
     async def _tell(self, call: Call, key: str) -> None:

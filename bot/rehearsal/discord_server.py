@@ -18,9 +18,9 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from bot.rehearsal.interactions import Interaction, InteractionKind, command_data
+from bot.rehearsal.interactions import Interaction, InteractionKind, command_data, form_data, menu_data
 from bot.rehearsal.main_gateway import GatewaySession, MainGateway
-from bot.rehearsal.rest import API, BODY_LIMIT_BYTES, Rest
+from bot.rehearsal.rest import API, BODY_LIMIT_BYTES, FILES, Rest
 from bot.rehearsal.voice_server import VoiceServer
 from bot.rehearsal.voice_session import VoiceTicket
 from bot.rehearsal.world import (
@@ -73,6 +73,7 @@ class DiscordServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
+        self.world.files_base = self.api_base.removesuffix(API) + FILES
         return self
 
     async def __aexit__(
@@ -166,6 +167,23 @@ class DiscordServer:
         """`/path` typed in the channel's chat, for example `command(g, p, c, "persona use", {"name": "xiaoyue"})`."""
         data = command_data(self.world, path, options or {})
         return await self._interact(InteractionKind.COMMAND, guild, person, channel.channel_id, data, None)
+
+    async def submit(self, guild: Guild, person: Person, form: Interaction, values: dict[str, str]) -> Interaction:
+        """The form that answered `form`, filled in and sent. Raises LookupError for a field that it does not have."""
+        data = form_data(form, values)
+        return await self._interact(InteractionKind.MODAL, guild, person, form.channel_id, data, form.source)
+
+    async def use_menu(self, guild: Guild, person: Person, name: str, message: Message) -> Interaction:
+        """An entry of a message's context menu."""
+        data = menu_data(self.world, name, message)
+        return await self._interact(InteractionKind.COMMAND, guild, person, message.channel_id, data, None)
+
+    async def complete(
+        self, guild: Guild, person: Person, channel: Channel, path: str, option: str, typed: str
+    ) -> Interaction:
+        """What is offered while somebody types an option; the answer is in `callback`."""
+        data = command_data(self.world, path, {option: typed}, focused=option)
+        return await self._interact(InteractionKind.AUTOCOMPLETE, guild, person, channel.channel_id, data, None)
 
     async def press(
         self, guild: Guild, person: Person, message: Message, custom_id: str, values: list[str] | None = None

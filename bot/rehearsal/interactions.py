@@ -66,6 +66,17 @@ class Interaction:
         """The words of the last reply, or an empty string."""
         return self.replies[-1].content if self.replies else ""
 
+    @property
+    def form(self) -> Payload:
+        """The form that the person was shown, or nothing."""
+        is_form = self.callback is not None and self.callback["type"] == CallbackKind.MODAL
+        return self.callback["data"] if self.callback is not None and is_form else {}
+
+    @property
+    def choices(self) -> list[Payload]:
+        """What was offered to choose from while they typed."""
+        return list(((self.callback or {}).get("data") or {}).get("choices", []))
+
     def changed(self) -> None:
         self._changed.set()
 
@@ -105,25 +116,67 @@ class Interaction:
         return body
 
 
-def command_data(world: World, path: str, options: dict[str, Any]) -> Payload:
-    """The `data` of a slash command as typed: `path` is "persona use", options by name. Raises LookupError for an unknown one."""
+ATTACHMENT: Final = 11
+
+
+def command_data(world: World, path: str, options: dict[str, Any], focused: str | None = None) -> Payload:
+    """The `data` of a slash command as typed: `path` is "persona use", options by name. Raises LookupError for an unknown one.
+
+    An attachment's value is its payload (`World.add_file`). `focused`: the option that is being typed.
+    """
     name, *rest = path.split()
     command = next((one for one in world.commands if one["name"] == name and one.get("type", 1) == 1), None)
     if command is None:
         raise LookupError(f"no command /{name}; there are: {', '.join(sorted(one['name'] for one in world.commands))}")
-    return {"id": command["id"], "name": name, "type": 1, "options": _options(command, rest, options)}
+    files = {file["id"]: file for file in options.values() if isinstance(file, dict)}
+    values = {key: value["id"] if isinstance(value, dict) else value for key, value in options.items()}
+    data: Payload = {"id": command["id"], "name": name, "type": 1, "options": _options(command, rest, values, focused)}
+    return {**data, "resolved": {"attachments": files}} if files else data
 
 
-def _options(level: Payload, path: list[str], options: dict[str, Any]) -> list[Payload]:
+def menu_data(world: World, name: str, message: Message) -> Payload:
+    """The `data` of an entry of a message's context menu. Raises LookupError for an unknown one."""
+    command = next((one for one in world.commands if one["name"] == name and one.get("type") == 3), None)
+    if command is None:
+        raise LookupError(f"no entry {name} in the menu of messages")
+    target = str(message.message_id)
+    return {
+        "id": command["id"],
+        "name": name,
+        "type": 3,
+        "target_id": target,
+        "resolved": {"messages": {target: message.payload}},
+    }
+
+
+def form_data(form: Interaction, values: dict[str, str]) -> Payload:
+    """The `data` of a form as sent: fields that are not named keep what they showed. Raises LookupError."""
+    shown = {
+        part["custom_id"]: part.get("value") or "" for row in form.form["components"] for part in row["components"]
+    }
+    unknown = set(values) - set(shown)
+    if unknown:
+        raise LookupError(f"no field {', '.join(sorted(unknown))}; there are: {', '.join(shown)}")
+    rows = [
+        {"type": 1, "components": [{"type": 4, "custom_id": name, "value": value}]}
+        for name, value in {**shown, **values}.items()
+    ]
+    return {"custom_id": form.form["custom_id"], "components": rows}
+
+
+def _options(level: Payload, path: list[str], options: dict[str, Any], focused: str | None) -> list[Payload]:
     declared = {option["name"]: option for option in level.get("options", [])}
     if path:
         if path[0] not in declared:
             raise LookupError(f"no subcommand {path[0]} of {level['name']}; there are: {', '.join(sorted(declared))}")
         inner = declared[path[0]]
-        return [{"name": path[0], "type": inner["type"], "options": _options(inner, path[1:], options)}]
+        return [{"name": path[0], "type": inner["type"], "options": _options(inner, path[1:], options, focused)}]
     unknown = set(options) - set(declared)
     if unknown:
         raise LookupError(
             f"no option {', '.join(sorted(unknown))} of {level['name']}; there are: {', '.join(sorted(declared))}"
         )
-    return [{"name": name, "type": declared[name]["type"], "value": value} for name, value in options.items()]
+    return [
+        {"name": name, "type": declared[name]["type"], "value": value} | ({"focused": True} if name == focused else {})
+        for name, value in options.items()
+    ]

@@ -20,6 +20,7 @@ from bot.rehearsal.world import Message, Payload, World
 
 BODY_LIMIT_BYTES: Final = 25 * 1024 * 1024
 API: Final = "/api/v10"
+FILES: Final = "/attachments"
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +76,16 @@ class Rest:
             ("PATCH", "/guilds/{guild}/members/@me", self._edit_me),
             ("PATCH", "/guilds/{guild}/voice-states/@me", self._my_voice_state),
         ]
-        return [web.route(method, API + path, self._checked(path, handler)) for method, path, handler in table] + [
-            web.route("*", API + "/{rest:.*}", self._unknown)
+        return [
+            web.get(FILES + "/{file}/{name}", self._file),
+            *(web.route(method, API + path, self._checked(path, handler)) for method, path, handler in table),
+            web.route("*", API + "/{rest:.*}", self._unknown),
         ]
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """What the CDN has: anybody who knows the address may fetch it."""
+        data = self._world.files.get(int(request.match_info["file"]))
+        return web.Response(status=404) if data is None else web.Response(body=data)
 
     def _checked(
         self, path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -131,6 +139,7 @@ class Rest:
     async def _put_commands(self, request: web.Request) -> web.Response:
         self._world.commands = [
             {
+                "description": "",  # entries of a context menu are sent without one, and answered with an empty one
                 **command,
                 "id": str(self._world.new_id()),
                 "application_id": str(self._world.application_id),
@@ -152,7 +161,7 @@ class Rest:
         took_s = time.monotonic() - interaction.sent_at
         if took_s > FIRST_ANSWER_S:
             return _error(404, 10062, "Unknown interaction")
-        body = await _body(request)
+        body = await _body(self._world, request)
         interaction.first_answer_s = took_s
         interaction.callback = body
         message = self._show(interaction, CallbackKind(body["type"]), body.get("data") or {})
@@ -189,7 +198,7 @@ class Rest:
 
     async def _follow_up(self, request: web.Request) -> web.Response:
         interaction = self.by_token[request.match_info["token"]]
-        message = self._reply(interaction, await _body(request))
+        message = self._reply(interaction, await _body(self._world, request))
         interaction.changed()
         return _answer(message.payload)
 
@@ -204,7 +213,7 @@ class Rest:
 
     async def _edit_hook(self, request: web.Request) -> web.Response:
         interaction, message = self._hook_message(request)
-        data = await _body(request)
+        data = await _body(self._world, request)
         if message is None:  # the first edit of a deferred answer is what the person reads
             message = interaction.original = self._reply(interaction, data)
         else:
@@ -225,11 +234,11 @@ class Rest:
         channel_id = int(request.match_info["channel"])
         if self._world.guild_of(channel_id) is None:
             return _error(404, 10003, "Unknown Channel")
-        return _answer(self._world.post(channel_id, await _body(request), author=self._world.bot).payload)
+        return _answer(self._world.post(channel_id, await _body(self._world, request), author=self._world.bot).payload)
 
     async def _edit(self, request: web.Request) -> web.Response:
         message = self._world.messages[int(request.match_info["message"])]
-        return _answer(self._world.edit(message, await _body(request)).payload)
+        return _answer(self._world.edit(message, await _body(self._world, request)).payload)
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._world.messages.pop(int(request.match_info["message"]))
@@ -269,14 +278,12 @@ class Rest:
         return web.Response(status=204)
 
 
-async def _body(request: web.Request) -> Payload:
-    """JSON, or the `payload_json` part of a form with files."""
+async def _body(world: World, request: web.Request) -> Payload:
+    """JSON, or the `payload_json` part of a form with files, which are kept."""
     if request.content_type == "multipart/form-data":
         form = await request.post()
         body: Any = json.loads(str(form.get("payload_json", "{}")))
-        names = [part.filename for part in form.values() if isinstance(part, web.FileField)]
-        body["attachments"] = [
-            {"id": str(index), "filename": name, "size": 0, "url": ""} for index, name in enumerate(names)
-        ]
+        files = [part for part in form.values() if isinstance(part, web.FileField)]
+        body["attachments"] = [world.add_file(part.filename, part.file.read()) for part in files]
         return dict(body)
     return dict(await request.json())

@@ -6,6 +6,7 @@ Discord's API v10 as far as discord.py reads it.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 MESSAGES_KEPT: Final = 1_000
+FILES_KEPT: Final = 100
 JOINED_AT: Final = "2026-01-01T00:00:00.000000+00:00"
 
 VIEW_CHANNEL: Final = 1 << 10
@@ -257,6 +259,9 @@ class World:
         self.guilds: dict[int, Guild] = {}
         self.messages: OrderedDict[int, Message] = OrderedDict()
         self.commands: list[Payload] = []
+        self.files: OrderedDict[int, bytes] = OrderedDict()
+        self.files_base = ""
+        """Where attachments are fetched; a server of this world sets it."""
 
     def new_id(self) -> int:
         return next(self._ids)
@@ -277,6 +282,16 @@ class World:
         guild.people[person.user_id] = person
         guild.member_roles[person.user_id] = [guild.admin_role_id] if is_admin else []
         return person
+
+    def add_file(self, filename: str, data: bytes) -> Payload:
+        """An uploaded file, as the attachment that messages and commands carry. The newest `FILES_KEPT` are kept."""
+        file_id = self.new_id()
+        filename = re.sub(r"[^\w.-]", "_", filename)  # as Discord does
+        self.files[file_id] = data
+        while len(self.files) > FILES_KEPT:
+            self.files.popitem(last=False)
+        url = f"{self.files_base}/{file_id}/{filename}"
+        return {"id": str(file_id), "filename": filename, "size": len(data), "url": url, "proxy_url": url}
 
     def guild_of(self, channel_id: int) -> Guild | None:
         return next((guild for guild in self.guilds.values() if channel_id in guild.channels), None)
@@ -310,7 +325,7 @@ class World:
         return message
 
     def edit(self, message: Message, body: Payload) -> Message:
-        for name in ("content", "embeds", "components", "flags"):
+        for name in ("content", "embeds", "components", "flags", "attachments"):
             if name in body:
                 message.payload[name] = body[name] if body[name] is not None else ([] if name != "content" else "")
         message.payload["edited_timestamp"] = JOINED_AT

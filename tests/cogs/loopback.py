@@ -16,7 +16,7 @@ from bot.rehearsal.discord_server import DiscordServer
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.stepfun import FakeStepFun, SpokenReply, tone
 from bot.rehearsal.voice_server import VoiceServer
-from bot.rehearsal.world import Channel, ChannelKind, Guild, Person, World
+from bot.rehearsal.world import Channel, ChannelKind, Guild, Message, Person, World
 from bot.settings import Settings, load_settings
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.AbCdEf.abcdefghijklmnopqrstuvwxyz0"
@@ -39,6 +39,19 @@ class Stage:
     async def run(self, person: Person, path: str, **options: object) -> Interaction:
         interaction = await self.discord.command(self.guild, person, self.lounge, path, options)
         return await interaction.wait_reply()
+
+    async def submit(self, person: Person, form: Interaction, **values: str) -> Interaction:
+        interaction = await self.discord.submit(self.guild, person, form, values)
+        return await interaction.wait_reply()
+
+    async def use_menu(self, person: Person, name: str, source: Message) -> Interaction:
+        interaction = await self.discord.use_menu(self.guild, person, name, source)
+        return await interaction.wait_reply()
+
+    async def complete(self, person: Person, path: str, option: str, typed: str) -> list[str]:
+        """The values that are offered."""
+        interaction = await self.discord.complete(self.guild, person, self.lounge, path, option, typed)
+        return [choice["value"] for choice in (await interaction.wait_reply()).choices]
 
     async def press(self, person: Person, source: Interaction, custom_id: str) -> Interaction:
         interaction = await self.discord.press(self.guild, person, source.replies[-1], custom_id)

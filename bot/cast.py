@@ -1,0 +1,256 @@
+"""Everyone that the companion can be on a server: the shipped personas and the server's own, and who of them speaks where.
+
+A channel's choice goes before the server's; a member's own counts in a call with that member alone, and before both. What a server made is parsed once
+and kept while there is room. Parsing what strangers wrote runs in an executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from bot.errors import PersonaError, StorageError
+from bot.personas.cards.container import FILE_BYTES, KEPT_BYTES, Card, read_card
+from bot.personas.cards.png import refused
+from bot.personas.cards.reading import CardReport, persona_of_card
+from bot.personas.cards.writing import card_png
+from bot.personas.draft import Draft, drafted, slug_for
+from bot.personas.library import Library
+from bot.personas.persona import FILE_LIMIT_BYTES, Persona, document_of, parse_document, parse_persona
+from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.personas import PersonaRepository, Scope, StoredPersona
+
+GUILDS_KEPT: Final = 256
+NOBODY: Final = "default"
+"""Chosen for a channel or a member, it takes their choice back. No persona is called so."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A persona of a server's own."""
+
+    persona: Persona
+    made_by: int
+    is_approved: bool
+    card: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`report` is `None` for a persona file, which is what it is."""
+
+    made: Made
+    report: CardReport | None
+
+
+class Cast:
+    """The personas of all servers. `default`: slug of whoever speaks where nobody chose."""
+
+    def __init__(
+        self, library: Library, repository: PersonaRepository, guilds: GuildSettingsRepository, default: str
+    ) -> None:
+        self.library = library
+        self._repository = repository
+        self._guilds = guilds
+        self._default = default
+        self._made: OrderedDict[int, dict[str, Made]] = OrderedDict()
+
+    # ------------------------------------------------------------------ who there is
+
+    async def made(self, guild_id: int) -> dict[str, Made]:
+        """The server's own, those that wait included, by slug. Raises `StorageError`."""
+        if guild_id not in self._made:
+            stored = await self._repository.all(guild_id)
+            self._made[guild_id] = await asyncio.to_thread(_parsed, stored)
+            while len(self._made) > GUILDS_KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(guild_id)
+        return self._made[guild_id]
+
+    async def all(self, guild_id: int) -> tuple[Persona, ...]:
+        """Everyone who may be chosen."""
+        own = await self.made(guild_id)
+        return (*self.library.all(), *(made.persona for made in own.values() if made.is_approved))
+
+    async def find(self, guild_id: int, name: str) -> Persona:
+        """By slug, or by any of their names. Raises `PersonaError`."""
+        wanted = name.strip().casefold()
+        everyone = await self.all(guild_id)
+        for persona in everyone:
+            if persona.slug == wanted:
+                return persona
+        for persona in everyone:
+            if wanted in {known.casefold() for known in persona.known_as}:
+                return persona
+        if wanted in await self.made(guild_id):
+            raise PersonaError("not approved yet", key="error-persona-waiting")
+        return self.library.get(wanted)
+
+    async def own(self, guild_id: int, name: str) -> Made:
+        """One that the server made, also one that waits. Raises `PersonaError` for a shipped one and for nobody."""
+        own = await self.made(guild_id)
+        wanted = name.strip().casefold()
+        for slug, made in own.items():
+            if wanted == slug or wanted in {known.casefold() for known in made.persona.known_as}:
+                return made
+        await self.find(guild_id, name)
+        raise PersonaError("a shipped persona is nobody's to change", key="error-persona-shipped")
+
+    # ------------------------------------------------------------------ who speaks
+
+    async def of(self, guild_id: int, channel_id: int = 0, people: tuple[int, ...] = ()) -> Persona:
+        """Who speaks here. The operator's default where nobody chose, or their choice is gone, or the database fails."""
+        try:
+            settings = await self._guilds.get(guild_id)
+            alone = people[0] if len(people) == 1 else None
+            channel, member = await self._repository.chosen(guild_id, channel_id, alone)
+            everyone = {persona.slug: persona for persona in await self.all(guild_id)}
+        except StorageError:
+            _log.warning("persona_not_readable", guild_id=guild_id)
+            return self.library.get(self._default)
+        for slug in (member, channel, settings.persona):
+            if slug in everyone:
+                return everyone[slug]
+        return self.library.get(self._default)
+
+    async def choose(self, guild_id: int, scope: Scope, target_id: int, name: str) -> tuple[Persona, bool]:
+        """Answers who, and whether that is new. `target_id`: the channel's or the member's. Raises `PersonaError`, `StorageError`."""
+        slug = (
+            None
+            if name.strip().casefold() == NOBODY and scope is not Scope.SERVER
+            else (await self.find(guild_id, name)).slug
+        )
+        before: str | None
+        match scope:
+            case Scope.SERVER:
+                before = (await self.of(guild_id)).slug
+                await self._guilds.choose_persona(guild_id, slug)
+            case Scope.CHANNEL:
+                before, _ = await self._repository.chosen(guild_id, target_id, None)
+                await self._repository.choose_for_channel(guild_id, target_id, slug)
+            case Scope.ME:
+                _, before = await self._repository.chosen(guild_id, 0, target_id)
+                await self._repository.choose_for_member(guild_id, target_id, slug)
+        return await (self.of(guild_id) if slug is None else self.find(guild_id, slug)), before != slug
+
+    # ------------------------------------------------------------------ making and changing
+
+    async def create(self, guild_id: int, draft: Draft, made_by: int, *, may_approve: bool) -> Made:
+        """From a form. It waits for approval where the server asks for that and its maker may not give it. Raises `KithError`."""
+        persona = drafted(draft, await self._free_slug(guild_id, draft.name), self._voice())
+        return await self._add(guild_id, persona, None, made_by, may_approve)
+
+    async def edit(self, guild_id: int, slug: str, draft: Draft, *, may_approve: bool) -> Made:
+        """Raises `KithError`; then everything is as it was."""
+        before = await self.own(guild_id, slug)
+        persona = drafted(draft, before.persona.slug, self._voice(), before.persona)
+        is_approved = may_approve or (before.is_approved and not (await self._guilds.get(guild_id)).approves_personas)
+        document = document_of(persona)
+        if not await self._repository.change(guild_id, persona.slug, document, is_approved=is_approved):
+            self._made.pop(guild_id, None)
+            raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
+        self._made.pop(guild_id, None)
+        return Made(persona, before.made_by, is_approved, before.card)
+
+    async def take_in(self, guild_id: int, data: bytes, filename: str, made_by: int, *, may_approve: bool) -> Imported:
+        """A card, or a persona file, from a stranger's bytes. Raises `KithError`; then nothing was kept."""
+        taken = {NOBODY, *self.library.slugs(), *await self.made(guild_id)}
+        persona, card, report = await asyncio.to_thread(_read, data, filename, taken, self._voice())
+        made = await self._add(guild_id, persona, card, made_by, may_approve)
+        return Imported(made, report)
+
+    async def give_out(self, guild_id: int, name: str) -> tuple[Persona, bytes]:
+        """Anybody here as a card (PNG). Raises `PersonaError`."""
+        persona = await self.find(guild_id, name)
+        own = (await self.made(guild_id)).get(persona.slug)
+        return persona, await asyncio.to_thread(_written, persona, own.card if own is not None else None)
+
+    async def approve(self, guild_id: int, slug: str) -> Persona:
+        """Raises `PersonaError` when nothing of that name waits (any more)."""
+        is_done = await self._repository.approve(guild_id, slug)
+        self._made.pop(guild_id, None)
+        if not is_done:
+            raise PersonaError("nothing of that name waits", key="error-persona-settled")
+        return (await self.own(guild_id, slug)).persona
+
+    async def decline(self, guild_id: int, slug: str) -> None:
+        is_done = await self._repository.delete(guild_id, slug, only_waiting=True)
+        self._made.pop(guild_id, None)
+        if not is_done:
+            raise PersonaError("nothing of that name waits", key="error-persona-settled")
+
+    async def delete(self, guild_id: int, slug: str) -> None:
+        """With every choice of it. Raises `PersonaError`."""
+        is_done = await self._repository.delete(guild_id, slug)
+        self._made.pop(guild_id, None)
+        if not is_done:
+            raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
+
+    async def forget_guild(self, guild_id: int) -> None:
+        await self._repository.forget(guild_id)
+        self._made.pop(guild_id, None)
+
+    async def _add(self, guild_id: int, persona: Persona, card: str | None, made_by: int, may_approve: bool) -> Made:
+        is_approved = may_approve or not (await self._guilds.get(guild_id)).approves_personas
+        stored = StoredPersona(persona.slug, document_of(persona), card, made_by, is_approved)
+        await self._repository.add(guild_id, stored)
+        self._made.pop(guild_id, None)
+        return Made(persona, made_by, is_approved, card)
+
+    async def _free_slug(self, guild_id: int, name: str) -> str:
+        return slug_for(name, {NOBODY, *self.library.slugs(), *await self.made(guild_id)})
+
+    def _voice(self) -> dict[str, str]:
+        return dict(self.library.get(self._default).voice)
+
+
+def _parsed(stored: list[StoredPersona]) -> dict[str, Made]:
+    """What a newer Kith wrote and this one cannot read is left out, and stays in the database."""
+    found: dict[str, Made] = {}
+    for one in stored:
+        try:
+            persona = parse_document(one.document, one.slug)
+        except PersonaError:
+            _log.warning("persona_not_understood", slug=one.slug)
+            continue
+        found[one.slug] = Made(persona, one.made_by, one.is_approved, one.card)
+    return found
+
+
+def _read(
+    data: bytes, filename: str, taken: set[str], voice: dict[str, str]
+) -> tuple[Persona, str | None, CardReport | None]:
+    if len(data) > FILE_BYTES:
+        raise refused(f"more than {FILE_BYTES} bytes", "error-card-too-large")
+    if filename.casefold().endswith(".toml"):
+        return _persona_file(data, filename, taken), None, None
+    card = read_card(data)
+    name = card.fields.get("nickname") or card.fields["name"]
+    persona, report = persona_of_card(card, slug_for(str(name), taken), voice)
+    kept = json.dumps(card.raw, ensure_ascii=False, separators=(",", ":"))
+    if len(kept.encode("utf-8", errors="replace")) > KEPT_BYTES:
+        raise refused(f"the card's text has more than {KEPT_BYTES} bytes", "error-card-too-large")
+    return persona, kept.encode("utf-8", errors="replace").decode(), report
+
+
+def _persona_file(data: bytes, filename: str, taken: set[str]) -> Persona:
+    try:
+        text = data[: FILE_LIMIT_BYTES + 1].decode("utf-8-sig")
+        return parse_persona(text, f"{slug_for(filename[: -len('.toml')], taken)}.toml")
+    except UnicodeDecodeError:
+        raise refused("the file is not UTF-8", "error-card-broken") from None
+    except PersonaError as error:
+        told = "; ".join(line.split(": ", 1)[-1] for line in str(error).splitlines())
+        raise PersonaError(str(error), key="error-persona-draft", faults=told) from None
+
+
+def _written(persona: Persona, card: str | None) -> bytes:
+    origin: Card | None = read_card(card.encode()) if card is not None else None
+    return card_png(persona, origin)

@@ -1,0 +1,84 @@
+"""Cards that members bring and take away: finding one in a message, taking it in, and saying what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import discord
+
+from bot.app import Companion
+from bot.errors import KithError
+from bot.personas.cards.container import FILE_BYTES
+from bot.personas.cards.reading import CardReport, Fate
+from bot.personas.cards.tidy import Unsafe
+from bot.texts import Texts
+from cogs.permissions import may_choose, member_of
+from cogs.persona_forms import approval
+
+SUFFIXES: Final = (".png", ".json", ".charx", ".toml")
+MESSAGE_LIMIT: Final = 2_000
+ROWS_SHOWN: Final = 24
+
+FATES: Final = {
+    Fate.USED: "persona-report-used",
+    Fate.SHORTENED: "persona-report-shortened",
+    Fate.KEPT: "persona-report-kept",
+    Fate.REFUSED: "persona-report-refused",
+}
+UNSAFE: Final = {
+    Unsafe.MACRO: "persona-unsafe-macro",
+    Unsafe.ASTERISKS: "persona-unsafe-asterisks",
+    Unsafe.MARKUP: "persona-unsafe-markup",
+    Unsafe.OVERRIDE: "persona-unsafe-override",
+    Unsafe.HIDDEN: "persona-unsafe-hidden",
+}
+
+
+def report_of(texts: Texts, locale: str, report: CardReport) -> str:
+    """What became of the card's fields, and what was taken out: lines for a message."""
+    lines = [texts.say(locale, "persona-report", version=report.version, container=report.container)]
+    for fate in (Fate.USED, Fate.SHORTENED):
+        lines += [
+            texts.say(locale, FATES[fate], source=row.source, target=row.target)
+            for row in report.rows
+            if row.fate is fate
+        ]
+    for fate in (Fate.KEPT, Fate.REFUSED):
+        sources = ", ".join(row.source for row in report.rows if row.fate is fate)
+        if sources:
+            lines.append(texts.say(locale, FATES[fate], source=sources))
+    lines = lines[:ROWS_SHOWN]
+    lines += [texts.say(locale, UNSAFE[kind], count=count) for kind, count in report.unsafe]
+    return "\n".join(lines)
+
+
+def card_in(attachments: Iterable[discord.Attachment]) -> discord.Attachment:
+    """The first attachment that may be a card. Raises `KithError`."""
+    for attachment in attachments:
+        if attachment.filename.casefold().endswith(SUFFIXES):
+            return attachment
+    raise KithError("no attachment that may be a card", key="error-card-none")
+
+
+async def take_in(companion: Companion, interaction: discord.Interaction, attachment: discord.Attachment) -> None:
+    """Read it, keep it, and say what became of it. Raises `KithError`."""
+    member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
+    if attachment.size > FILE_BYTES:
+        raise KithError("the attachment is too large", key="error-card-too-large")
+    await interaction.response.defer(thinking=True)
+    try:
+        data = await attachment.read()
+    except discord.DiscordException as error:
+        raise KithError(f"the attachment cannot be read ({type(error).__name__})", key="error-card-gone") from error
+    may_approve = await may_choose(companion, member, interaction.permissions)
+    imported = await companion.cast.take_in(
+        member.guild.id, data, attachment.filename, member.id, may_approve=may_approve
+    )
+    made = imported.made
+    key = "persona-imported" if made.is_approved else "persona-waits"
+    told = texts.say(locale, key, name=made.persona.name_in(locale), slug=made.persona.slug)
+    if imported.report is not None:
+        told = f"{told}\n{report_of(texts, locale, imported.report)}"
+    view = discord.utils.MISSING if made.is_approved else approval(companion, locale, made.persona.slug)
+    await interaction.edit_original_response(content=told[:MESSAGE_LIMIT], view=view)
