@@ -19,6 +19,7 @@ pytestmark = pytest.mark.core
 
 TEXTS = Texts()
 PERSONAS = Library.load().all()
+SLUGS = Library.load().slugs()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_about_fits_a_message_and_quotes_no_instruction(locale: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "slugs"),
-    [("", {"bedtime", "quizhost", "xiaoyue"}), ("QUIZ", {"quizhost"}), ("小", {"xiaoyue"}), ("zzz", set())],
+    [("", set(SLUGS)), ("QUIZ", {"quizhost"}), ("小", {"xiaoyue"}), ("zzz", set())],
 )
 def test_completion_finds_a_persona_by_slug_or_name_in_any_language(typed: str, slugs: set[str]) -> None:
     found = choices("en-US", PERSONAS, typed)

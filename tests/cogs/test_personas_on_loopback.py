@@ -233,4 +233,3 @@ async def test_a_member_has_a_persona_of_their_own_when_alone_and_a_channel_has_
     await until(lambda: "Name: Quill" in str(stage.model.talk.session))
     await stage.run(stage.alice, "persona use", name="default", **{"for": "channel"})
     await until(lambda: "Name: Xiao Yue" in str(stage.model.talk.session))
-
