@@ -179,15 +179,21 @@ class Conversation:
             out += self._close_model(now)
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
-        out += self._settle(now)
-        for caption in [command for command in out if isinstance(command, Caption)]:
+        out += self._follow_captions(out, now)  # first: what was just said may change what the model is told
+        settled = self._settle(now)
+        return out + settled + self._follow_captions(settled, now)
+
+    def _follow_captions(self, commands: list[Command], now: float) -> list[Command]:
+        """What was said is remembered, and seen with the persona's eyes."""
+        out: list[Command] = []
+        for caption in [command for command in commands if isinstance(command, Caption)]:
             self.transcript.add(caption)
             if self._check_character(caption, now) is Step.LEAVE_CHANNEL:
                 out += self._say_goodbye(BOUNDARY, now)
         return out
 
     def _check_character(self, caption: Caption, now: float) -> Step | None:
-        """What was heard, seen with the persona's eyes; what it notes is told before the next reply."""
+        """What the character notes is told before the next reply."""
         character, step = self.character, None
         if character is None:
             return None
