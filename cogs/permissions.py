@@ -8,11 +8,20 @@ import discord
 
 from bot.app import Companion
 from bot.errors import KithError
+from bot.personas.persona import AgeRating, Persona
 
 
 def may_choose_persona(manages_guild: bool, role_ids: Collection[int], manager_role_ids: Collection[int]) -> bool:
     """Manage Server, or a role that an admin named. Nobody else, whatever the persona says."""
     return manages_guild or not set(role_ids).isdisjoint(manager_role_ids)
+
+
+def check_age_gate(persona: Persona, channel: object) -> None:
+    """A persona for adults speaks in age-restricted channels alone. Raises `KithError` for any other, and for none in particular."""
+    if persona.age_rating is not AgeRating.ADULT:
+        return
+    if not isinstance(channel, (discord.VoiceChannel, discord.StageChannel)) or not channel.is_nsfw():
+        raise KithError("a persona for adults outside of an age-restricted channel", key="error-persona-adult")
 
 
 def member_of(interaction: discord.Interaction) -> discord.Member:

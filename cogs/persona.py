@@ -11,7 +11,7 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.app import Companion, KithBot
-from bot.cast import Made
+from bot.cast import NOBODY, Made
 from bot.errors import KithError
 from bot.personas.cards.tidy import shortened
 from bot.personas.character import CharacterReport
@@ -20,7 +20,7 @@ from bot.personas.drift import Fault
 from bot.personas.persona import Persona as Character
 from bot.storage.personas import Scope
 from bot.texts import Texts
-from cogs.permissions import check_may_choose_persona, may_choose, member_of
+from cogs.permissions import check_age_gate, check_may_choose_persona, may_choose, member_of
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, take_in
 from cogs.persona_forms import ApprovalButton, PersonaForm, approval
 from cogs.voice import channel_of
@@ -127,7 +127,10 @@ class Persona(
         await interaction.response.defer(thinking=True, ephemeral=chosen_for is Scope.ME)
         if chosen_for is not Scope.ME:
             await check_may_choose_persona(self._companion, member, interaction.permissions)
-        target = channel_of(member).id if chosen_for is Scope.CHANNEL else member.id
+        channel = channel_of(member) if chosen_for is Scope.CHANNEL else None
+        if name.strip().casefold() != NOBODY:
+            check_age_gate(await self._companion.cast.find(member.guild.id, name), channel)
+        target = channel.id if channel is not None else member.id
         persona, is_new = await self._companion.choose_persona(member.guild.id, name, chosen_for, target)
         key = USED[chosen_for] if is_new else "persona-used-already"
         values = {"name": persona.name_in(locale)} | ({"tagline": persona.tagline_in(locale)} if is_new else {})
@@ -153,6 +156,7 @@ class Persona(
         member, locale = member_of(interaction), interaction.locale.value
         self._companion.must_be_in_call(member)
         await interaction.response.defer(thinking=True)
+        check_age_gate(await self._companion.cast.find(member.guild.id, name), channel_of(member))
         persona = await self._companion.audition(member.guild.id, name)
         told = self._texts.say(locale, "persona-audition", name=persona.name_in(locale), slug=persona.slug)
         await interaction.edit_original_response(content=told)

@@ -10,6 +10,7 @@ import discord
 from discord import ButtonStyle, TextStyle, ui
 
 from bot.app import Companion, KithBot, answer_fault
+from bot.errors import KithError
 from bot.personas.draft import LINE_LIMIT, NAME_LIMIT, PHRASES_LIMIT, TEXT_LIMIT, Draft
 from bot.personas.scenes import WORDS_LIMIT
 from cogs.permissions import check_may_choose_persona, member_of
@@ -62,8 +63,11 @@ class PersonaForm(Form):
             self.add_item(field)
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
-        # Discord keeps to the limits; whoever speaks for Discord may not.
-        said = {name: field.value[: FIELDS[name][1]] for name, field in self._inputs.items()}
+        said = {name: field.value for name, field in self._inputs.items()}
+        for name, text in said.items():  # Discord's client keeps to the limits; another one may not
+            if len(text) > FIELDS[name][1]:
+                faults = f"{name}: expected at most {FIELDS[name][1]} characters"
+                raise KithError(faults, key="error-persona-draft", faults=faults)
         await self._submit(interaction, Draft(**said))
 
 

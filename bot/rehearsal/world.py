@@ -65,6 +65,7 @@ class Channel:
     user_limit: int = 0
     overwrites: list[Payload] = field(default_factory=list)
     status: str = ""
+    is_nsfw: bool = False
 
     def payload(self) -> Payload:
         return {
@@ -74,7 +75,7 @@ class Channel:
             "name": self.name,
             "position": 0,
             "permission_overwrites": self.overwrites,
-            "nsfw": False,
+            "nsfw": self.is_nsfw,
             "parent_id": None,
             "bitrate": 64_000,
             "user_limit": self.user_limit,

@@ -223,6 +223,7 @@ error-persona-many = That is as many as a server may have ({ $count }). Delete o
 error-persona-shipped = That persona came with me and is nobody's to change. Export it and import it again: then it is yours.
 error-persona-not-yours = Only whoever made it, or who may choose my persona, may change it.
 error-persona-waiting = That persona waits for approval.
+error-persona-adult = That persona is for adults: choose it for an age-restricted voice channel, and nowhere else (`/persona use` with "for": channel).
 error-persona-settled = That has been decided already.
 error-persona-scene-empty = There was nothing to see in those words.
 error-not-in-room = Come into the voice channel where I am first.

@@ -221,6 +221,7 @@ error-persona-many = 一个服务器最多只能有这么多（{ $count }），�
 error-persona-shipped = 这个角色是我自带的，谁也不能改。导出再导入，就成了你们自己的。
 error-persona-not-yours = 只有创建者或能选择我角色的人才能改它。
 error-persona-waiting = 这个角色还在等待批准。
+error-persona-adult = 这个角色仅限成年人：只能为有年龄限制的语音频道选择它（`/角色 切换`，范围选频道）。
 error-persona-settled = 这件事已经有结果了。
 error-persona-scene-empty = 这几个字里看不到任何内容。
 error-not-in-room = 请先进到我所在的语音频道。

@@ -155,6 +155,30 @@ async def test_a_file_that_is_no_card_is_refused_in_a_sentence(
     assert await bot_of(stage).companion.cast.made(stage.guild.guild_id) == {}
 
 
+async def test_a_persona_for_adults_speaks_in_age_restricted_channels_alone(entered: tuple[Stage, MemberVoice]) -> None:
+    stage, _ = entered
+    card = {**CARD, "data": {**CARD["data"], "tags": ["NSFW"]}}
+    await stage.run(stage.alice, "persona import", file=stage.world.add_file("m.json", json.dumps(card).encode()))
+    for options in ({}, {"for": "me"}, {"for": "channel"}):
+        assert "is for adults" in (await stage.run(stage.alice, "persona use", name="mira", **options)).text
+    stage.lounge.is_nsfw = True
+    await stage.discord.gateway.dispatch(stage.guild.guild_id, "CHANNEL_UPDATE", stage.lounge.payload())
+    assert "is for adults" in (await stage.run(stage.alice, "persona use", name="mira")).text
+    assert "In this channel" in (await stage.run(stage.alice, "persona use", name="mira", **{"for": "channel"})).text
+
+
+async def test_a_form_of_ten_thousand_characters_is_refused_and_nothing_is_kept(
+    entered: tuple[Stage, MemberVoice],
+) -> None:
+    stage, _ = entered
+    form = await stage.run(stage.alice, "persona create")
+    told = await stage.submit(stage.alice, form, **{**FORM, "identity": "x" * 10_000})
+    assert "identity: expected at most 1500 characters" in told.text
+    assert await bot_of(stage).companion.cast.made(stage.guild.guild_id) == {}
+    hidden = await stage.submit(stage.alice, form, **{**FORM, "name": "\u202e../../x\u0000"})
+    assert "(`x`) is ready" in hidden.text
+
+
 async def test_where_approval_is_asked_a_persona_waits_for_a_manager(entered: tuple[Stage, MemberVoice]) -> None:
     stage, _ = entered
     await bot_of(stage).companion.guilds.ask_approval(stage.guild.guild_id, True)
