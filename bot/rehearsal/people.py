@@ -78,5 +78,8 @@ class Actor:
     async def command(self, channel: Channel, path: str, options: dict[str, Any] | None = None) -> Interaction:
         return await (await self._discord.command(self._guild, self.person, channel, path, options)).wait_reply()
 
+    async def submit(self, form: Interaction, values: dict[str, str]) -> Interaction:
+        return await (await self._discord.submit(self._guild, self.person, form, values)).wait_reply()
+
     async def press(self, message: Message, custom_id: str) -> Interaction:
         return await (await self._discord.press(self._guild, self.person, message, custom_id)).wait_reply()

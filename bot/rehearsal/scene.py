@@ -11,7 +11,8 @@ Each step has exactly one verb:
     enters = "Lounge" · leaves = true · runs = "persona use" (with `options`) · presses = "allow" · says = "…" · plays = "file.wav"
     interrupts = "…" (with `after_ms` of the reply heard) · waits_ms = 500 · types = "…" (the /say command)
 
-and may say what must follow: `reply` (a pattern the companion's words must match, as far as they were heard), `reads` (a pattern
+A command takes `options`, `attaches` (the text of a file for its attachment, by option name: `{ file = "…" }`) and `fills` (what is
+written into the form that it opens, by field). A step may say what must follow: `reply` (a pattern the companion's words must match, as far as they were heard), `reads` (a pattern
 of the answer to a command or button), `reply_by` (who speaks: the persona's name). Patterns are regular expressions, case ignored.
 """
 
@@ -53,6 +54,8 @@ class Step(BaseModel):
     leaves: bool | None = None
     runs: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    attaches: dict[str, str] = Field(default_factory=dict)
+    fills: dict[str, str] = Field(default_factory=dict)
     presses: str | None = None
     says: str | None = None
     plays: str | None = None

@@ -137,7 +137,10 @@ class Stage:
         assert step.runs is not None
         shown = " ".join([step.runs, *(str(value) for value in step.options.values())])
         self._deed(actor, f"/{shown}")
-        answer = await actor.command(self._house.chat_of(actor), step.runs, step.options)
+        files = {name: self._house.world.add_file("card.json", text.encode()) for name, text in step.attaches.items()}
+        answer = await actor.command(self._house.chat_of(actor), step.runs, {**step.options, **files})
+        if step.fills:
+            answer = await actor.submit(answer, step.fills)
         self._expect_text(number, step, answer)
 
     async def _types(self, number: int, actor: Actor, step: Step) -> None:
