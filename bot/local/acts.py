@@ -76,6 +76,11 @@ class Acts:
         self._points[speaker] = self._points.get(speaker, 0) + 1
         return Solved(solution, self._points[speaker])
 
+    def is_wrong_guess(self, text: str) -> bool:
+        """Something is open, and this is the answer to something else."""
+        words = f" {normal(text)} "
+        return self._open is not None and any(f" {answer} " in words for answer in script().solutions)
+
     def _next(self, kind: str, count: int, chance: random.Random) -> int:
         """Which of so many is next: all of them before one comes again."""
         at = self._told.get(kind, chance.randrange(count))

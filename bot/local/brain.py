@@ -87,6 +87,8 @@ class Brain:
         solved = memory.acts.solved(heard.text, heard.speaker) if not heard.order else None
         if solved is not None and (topic is None or topic.does in {None, "number", "yes", "no"}):
             text = solved.text(you, tone)
+        elif topic is None and memory.acts.is_wrong_guess(heard.text):
+            text = _filled(self._line(script().topic("wrong-guess"), tone), {"you": you})
         elif (own := self._own_words(me, heard, topic, you)) is not None:
             text = own
         else:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from bot.local.phrases import expand, normal, with_contractions, words_of
-from bot.local.script import Script, script
+from bot.local.script import script
 
 NUMBERS: Final = {
     "one": 1,
@@ -48,18 +48,20 @@ NAMES_AT_MOST: Final = 40
 """Of a room; further names are not listened for."""
 
 _RARELY: Final = 0.05
-"""Weight of a courtesy before or after a sentence: without it every noise after a word would be a "please"."""
+"""Weight of a courtesy before or after a sentence, and of a name that nobody in the room has: without it every noise after a word would be a
+"please", and every name that sounds a little like Bob, Bob."""
 
 _WORD: Final = re.compile(r"[a-z][a-z']{0,19}")
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What a session adds to the grammar: names as they are displayed, and further lines of the persona's."""
+    """What a session adds to the grammar: names as they are displayed, further lines of the persona's, and guesses while a puzzle is open."""
 
     companion: str = ""
     people: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+    is_guessing: bool = False
 
     @property
     def companion_words(self) -> str:
@@ -117,7 +119,11 @@ def grammar(hints: Hints) -> Grammar:
     start, states, arcs = _network(spoken)
     # entry → (courtesy →) start … end → (courtesy →) final
     entry, end, final = states, states + 1, states + 2
-    arcs = [(source, end if target is None else target, weight, word) for source, target, weight, word in arcs]
+    rare = set(script().names) - {word for name in hints.people for word in spoken_name(name).split()}
+    arcs = [
+        (source, end if target is None else target, _RARELY if word in rare else weight, word)
+        for source, target, weight, word in arcs
+    ]
     arcs += [(entry, start, 1.0, None), (end, final, 1.0, None)]
     free = final + 1
     for phrase, source, target in [(lead, entry, start) for lead in leads] + [(tail, end, final) for tail in tails]:
@@ -140,8 +146,9 @@ def _sentences(hints: Hints) -> Iterator[str]:
         for slot, choice in slots.items():
             ask = ask.replace(slot, choice)
         yield from expand(with_contractions(ask))
-    for solution in _solutions(book):
-        yield from expand(with_contractions(f"{_GUESSES} {solution}"))
+    if hints.is_guessing:  # else every short noise would be a clock or a map
+        for solution in book.solutions:
+            yield from expand(with_contractions(f"{_GUESSES} {solution}"))
 
 
 _Arc = tuple[int, int | None, float, str | None]
@@ -180,11 +187,6 @@ def _chain(phrase: str, source: int, target: int, free: int) -> tuple[list[_Arc]
     return arcs, free + len(words) - 1
 
 
-def _solutions(book: Script) -> list[str]:
-    puzzles = (*book.puzzles["riddle"], *book.puzzles["quiz"])
-    return list(dict.fromkeys(answer for puzzle in puzzles for answer in puzzle.answers))
-
-
 # espeak-ng's IPA for English → ARPAbet, the phones of the acoustic model; longest spelling first.
 _PHONES: Final = {
     "tʃ": "CH", "dʒ": "JH", "aɪə": "AY AH", "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ɔɪ": "OY",
@@ -194,7 +196,7 @@ _PHONES: Final = {
     "z": "Z", "ʃ": "SH", "ʒ": "ZH", "h": "HH", "x": "K", "m": "M", "n": "N", "ŋ": "NG", "l": "L", "ɫ": "L", "ɹ": "R", "r": "R",
     "ɾ": "T", "ʔ": "T", "j": "Y", "w": "W", "ç": "HH", "ɬ": "L",
     "i": "IY", "ɪ": "IH", "ᵻ": "IH", "e": "EH", "ɛ": "EH", "æ": "AE", "a": "AA", "ɑ": "AA", "ɐ": "AH", "ʌ": "AH", "ə": "AH",
-    "ɒ": "AA", "ɔ": "AO", "o": "OW", "ʊ": "UH", "u": "UW", "y": "UW", "ø": "ER", "œ": "ER", "ɨ": "IH", "ʉ": "UW",
+    "ɒ": "AO", "ɔ": "AO", "o": "OW", "ʊ": "UH", "u": "UW", "y": "UW", "ø": "ER", "œ": "ER", "ɨ": "IH", "ʉ": "UW",
 }  # fmt: skip
 _IPA: Final = re.compile("|".join(sorted(_PHONES, key=len, reverse=True)))
 

@@ -14,16 +14,19 @@ from __future__ import annotations
 import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
-from bot.audio.frame import BYTES_PER_SAMPLE, MODEL_RATE_HZ, pcm_bytes
+from bot.audio.frame import BYTES_PER_SAMPLE, FRAME_MS, MODEL_RATE_HZ, pcm_bytes
 from bot.errors import AudioError
 from bot.local.espeak import engine
 from bot.local.grammar import Grammar, Hints, grammar, pronunciation
 from bot.local.phrases import written
+
+Wave: TypeAlias = npt.NDArray[np.float32]
 
 RATE_HZ: Final = 16_000
 LONGEST_S: Final = 60
@@ -38,6 +41,9 @@ FOREIGN: Final = -2.8
 _LEVEL_AFTER_MS: Final = 600
 _LEVEL_DBFS: Final = -20.0
 _GAIN_RANGE_DB: Final = (-15.0, 25.0)
+_SILENCE_DBFS: Final = -55.0
+"""Sound that is nowhere louder than this was nobody speaking."""
+
 _DITHER: Final = 60.0
 """Standard deviation in steps of 16 bits, about -55 dBFS."""
 
@@ -176,6 +182,7 @@ class Searches:
         self._phones.add_allphone_file("phones", None)
         self._phones.activate_search("phones")
         self._grammar: Grammar | None = None
+        self._pronounced: frozenset[str] = frozenset()
         self._is_begun = False
 
     def use(self, known: Grammar) -> None:
@@ -188,17 +195,17 @@ class Searches:
         self._noise = np.random.default_rng(7)
         self._gain: float | None = None
         self._frames = 0
+        self._loudest_dbfs = -100.0
+        self.foreignness = 0.0
         for search in (self._sentences, self._phones):
             search.set_cmn(_MEAN_CEPSTRUM)
             search.start_utt()
         self._is_begun = True
 
     def _install(self, known: Grammar) -> None:
-        for word in sorted(known.words):
-            if self._sentences.lookup_word(word) is None:
-                phones = pronunciation(word, engine().phonemes)
-                # A name of which nothing can be pronounced is a hum: it must exist for the network to load.
-                self._sentences.add_word(word, phones or "M", False)
+        for word in sorted(known.words - self._pronounced):
+            self._pronounce(word)
+        self._pronounced |= known.words
         arcs = [
             (source, target, weight) if word is None else (source, target, weight, word)
             for source, target, weight, word in known.arcs
@@ -208,11 +215,26 @@ class Searches:
         self._sentences.activate_search("said")
         self._grammar = known
 
+    def _pronounce(self, word: str) -> None:
+        """The dictionary is American: every word gets its British pronunciation too, and a name that is not in it gets both."""
+        known: list[str] = []
+        while (phones := self._sentences.lookup_word(_spelling(word, len(known)))) is not None:
+            known.append(phones)
+        for voice in ("en", "en-us"):
+            phones = pronunciation(word, lambda text, voice=voice: engine().phonemes(text, voice))  # type: ignore[misc]
+            if phones and phones not in known:
+                self._sentences.add_word(_spelling(word, len(known)), phones, False)
+                known.append(phones)
+        if not known:  # a name of which nothing can be pronounced is a hum: it must exist for the network to load
+            self._sentences.add_word(word, "M", False)
+
     def hear(self, pcm: bytes, is_last: bool = False) -> None:
         """More sound: s16le mono at 24 kHz. The first call sets the level of all."""
         wave = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+        levels_dbfs = _levels_dbfs(wave)
+        self._loudest_dbfs = max(self._loudest_dbfs, *levels_dbfs, -100.0)
         if self._gain is None:
-            self._gain = _gain(wave)
+            self._gain = _gain(levels_dbfs)
         narrow = self._resampler.resample_chunk(wave * self._gain, last=is_last)
         narrow = narrow + self._noise.normal(0.0, _DITHER, len(narrow))
         sound = np.clip(narrow, -32768, 32767).astype("<i2").tobytes()
@@ -227,7 +249,7 @@ class Searches:
         self._end()
         best, free = self._sentences.hyp(), self._phones.hyp()
         assert self._grammar is not None
-        if best is None or free is None or not self._frames:
+        if best is None or free is None or not self._frames or self._loudest_dbfs < _SILENCE_DBFS:
             return None
         self.foreignness = 1000 * (_log(best.best_score) - _log(free.best_score)) / self._frames
         return self._grammar.understood(best.hypstr) if self.foreignness >= FOREIGN else None
@@ -242,10 +264,23 @@ def _log(score: float) -> float:
     return math.log(max(score, 1e-300))
 
 
-def _gain(wave: np.ndarray[Any, np.dtype[np.float32]]) -> float:
-    """What brings the loud half of this sound to the level that the acoustic model is used to."""
-    frame = MODEL_RATE_HZ // 50
-    frames = wave[: len(wave) // frame * frame].reshape(-1, frame)
-    power = np.sort(np.mean(frames * frames, axis=1))[len(frames) // 2 :] if len(frames) else np.zeros(1)
-    level_dbfs = 10.0 * math.log10(max(float(np.mean(power)) / 32768.0**2, 1e-9))
-    return float(10.0 ** (min(max(_LEVEL_DBFS - level_dbfs, _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1]) / 20.0))
+def _spelling(word: str, number: int) -> str:
+    """How the dictionary spells a word's further pronunciations: `tomato`, `tomato(2)`."""
+    return word if number == 0 else f"{word}({number + 1})"
+
+
+def _levels_dbfs(wave: Wave) -> list[float]:
+    """Of each 20 ms."""
+    size = MODEL_RATE_HZ * FRAME_MS // 1000
+    frames = wave[: len(wave) // size * size].reshape(-1, size) / 32768.0
+    return [10.0 * math.log10(max(power, 1e-10)) for power in np.mean(frames * frames, axis=1).tolist()]
+
+
+def _gain(levels_dbfs: list[float]) -> float:
+    """What brings the loud half of a sound to the level that the acoustic model is used to."""
+    if not levels_dbfs:
+        return 1.0
+    loud = sorted(levels_dbfs)[len(levels_dbfs) // 2 :]
+    power = sum(10.0 ** (level / 10.0) for level in loud) / len(loud)
+    wanted_db = _LEVEL_DBFS - 10.0 * math.log10(max(power, 1e-9))
+    return float(10.0 ** (min(max(wanted_db, _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1]) / 20.0))

@@ -20,10 +20,11 @@ TONES: Final = ("plain", "witty", "gentle", "bright", "zh")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One thing that people say. `asks` in the phrase notation, `says` by tone."""
+    """One thing that people say. `asks` and `typed` in the phrase notation, `says` by tone."""
 
     name: str
     asks: tuple[str, ...]
+    typed: tuple[str, ...]
     zh_asks: tuple[str, ...]
     does: str | None
     says: Mapping[str, tuple[str, ...]]
@@ -53,6 +54,16 @@ class Script:
     sentences: Mapping[str, Topic]  # every plain English sentence without a slot → its topic
     slots: tuple[tuple[str, Topic], ...]  # sentences with a slot
 
+    @property
+    def solutions(self) -> tuple[str, ...]:
+        """Every right answer to an English puzzle."""
+        puzzles = (*self.puzzles["riddle"], *self.puzzles["quiz"])
+        return tuple(dict.fromkeys(answer for puzzle in puzzles for answer in puzzle.answers))
+
+    def has_question(self, text: str) -> bool:
+        """A puzzle was asked in this text."""
+        return any(puzzle.question in text for puzzles in self.puzzles.values() for puzzle in puzzles)
+
     def topic(self, name: str) -> Topic:
         return next(topic for topic in self.topics if topic.name == name)
 
@@ -62,7 +73,12 @@ def script() -> Script:
     """The shipped script."""
     talk, acts = _toml("talk.toml"), _toml("acts.toml")
     topics = tuple(_topic(entry) for entry in talk["topic"])
-    plain = [(normal(ask), topic) for topic in topics for phrase in topic.asks for ask in _slots_kept(phrase)]
+    plain = [
+        (normal(ask), topic)
+        for topic in topics
+        for phrase in (*topic.asks, *topic.typed)
+        for ask in _slots_kept(phrase)
+    ]
     stories: dict[str, list[tuple[str, ...]]] = {}
     for entry in acts["story"]:
         stories.setdefault(entry["tone"], []).append(tuple(entry["lines"]))
@@ -90,6 +106,7 @@ def _topic(entry: Mapping[str, Any]) -> Topic:
     return Topic(
         name=entry["name"],
         asks=tuple(entry.get("asks", ())),
+        typed=tuple(entry.get("typed", ())),
         zh_asks=tuple(entry.get("zh_asks", ())),
         does=entry.get("does"),
         says={tone: tuple(entry[tone]) for tone in TONES if tone in entry},

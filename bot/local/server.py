@@ -29,6 +29,7 @@ from bot.local.grammar import Hints
 from bot.local.persona import Self
 from bot.local.protocol import Act, Answer, Forget, Hear, Item, Send, Session, Sound, Stop
 from bot.local.recognition import Ears, Listening
+from bot.local.script import script
 from bot.local.speech import Speech, sentences
 from bot.local.talk import people
 
@@ -41,6 +42,9 @@ UNDERSTAND_S: Final = 20.0
 ANSWER_S: Final = 20.0
 SENTENCE_S: Final = 20.0
 UNHEARD_AT_MOST: Final = 8
+GUESSED_WITHIN: Final = 6
+"""The ears expect answers to a riddle for so many replies after it."""
+
 MODEL: Final = "kith-local"
 
 _log = logging.getLogger(__name__)
@@ -202,7 +206,9 @@ class _SpeechProbability:
 def hints_of(session: Session) -> Hints:
     """What the ears should listen for besides the script: the companion's name and examples, and the names of the room."""
     me = Self.of(session.told.instructions)
-    return Hints(me.name, tuple(people(session.items)), tuple(heard for heard, _ in me.examples))
+    replies = [item.text for item in session.items if item.role == "assistant"][-GUESSED_WITHIN:]
+    is_guessing = any(script().has_question(text) for text in replies)
+    return Hints(me.name, tuple(people(session.items)), tuple(heard for heard, _ in me.examples), is_guessing)
 
 
 def _parsed(message: str | bytes) -> object:

@@ -146,6 +146,94 @@ def test_the_host_may_ask_for_a_greeting_or_a_goodbye() -> None:
     assert [one.order for one in owed(both, ())] == ["farewell"]
 
 
+def test_everyone_who_spoke_since_the_last_reply_is_answered_and_nobody_twice() -> None:
+    brain = Brain(now=Noon)
+    items = [
+        Item("1", "user", "[Alice] speaks:"),
+        Item("2", "user", "what time is it"),
+        Item("3", "user", "[Ben] speaks:"),
+        Item("4", "user", "what is my name"),
+    ]
+    first = asyncio.run(brain.answer("Name: Yue", items))
+    assert "12 oh 5" in first
+    assert "Alice" in first
+    assert "You are Ben" in first
+    items += [Item("5", "assistant", first), Item("6", "user", "[Alice] speaks:"), Item("7", "user", "roll a die")]
+    second = asyncio.run(brain.answer("Name: Yue", items))
+    assert "rolled" in second
+    assert "12 oh 5" not in second
+
+
+def test_what_was_not_understood_is_passed_over_when_somebody_else_was() -> None:
+    items = [Item("1", "user", "[Alice] speaks:"), Item("2", "user", ""), Item("3", "user", "[Ben] types: roll a die")]
+    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items))
+    assert "Ben" in text
+    assert "Alice" not in text
+
+
+def test_a_stop_is_all_that_is_answered() -> None:
+    items = [Item("1", "user", "[Alice] types: tell me a story"), Item("2", "user", "[Ben] types: Stop, please!")]
+    assert asyncio.run(Brain(now=Noon).answer("Name: Yue", items)) in {"Okay, Ben. I have stopped.", "All right, Ben."}
+
+
+def test_a_talk_begun_elsewhere_is_answered_from_its_last_reply_on() -> None:
+    items = [
+        Item("1", "user", "[Alice] types: what time is it"),
+        Item("2", "assistant", "It is noon."),
+        Item("3", "user", "[Alice] types: roll a die"),
+    ]
+    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items))
+    assert "rolled" in text
+    assert "12 oh 5" not in text
+
+
+def test_the_speaker_may_be_named_in_the_instructions_instead() -> None:
+    told = "Name: Yue\nWhoever speaks now is called: Alice\nWhoever speaks now is called: Carol"
+    assert "Carol" in asyncio.run(Brain(now=Noon).answer(told, [Item("1", "user", "what is my name")]))
+
+
+def test_a_personas_own_examples_are_said_to_whoever_asks_once_a_talk() -> None:
+    examples = (("Who are you?", "Quill, your host, Ben. I ask."), ("Pineapple on pizza?", "Yes. Always."))
+    me = Self("Quill", "en", "bright", (), examples)
+    brain = Brain(now=Noon)
+    assert ask("who are you", brain, me) == "Quill, your host, Alice. I ask."
+    assert ask("pineapple on pizza", brain, me) == "Yes, Alice. Always."
+    assert ask("pineapple on pizza", brain, me) != "Yes, Alice. Always."
+
+
+def test_examples_are_read_from_the_instructions() -> None:
+    told = 'Name: Quill\n\nHow it sounds:\n- "Who are you?" → "Quill, \'the\' host."\n- "你是谁？" → "何问。"\n- broken'
+    assert Self.of(told).examples == (("Who are you?", "Quill, 'the' host."), ("你是谁？", "何问。"))
+
+
+def test_a_wrong_guess_is_no_answer_and_the_riddle_stays_open() -> None:
+    brain = Brain(now=Noon)
+    question = ask("tell me a riddle", brain)
+    right = next(one for one in script().puzzles["riddle"] if one.question in question).answers[0]
+    wrong = "mars" if right != "mars" else "tokyo"
+    lines = script().topic("wrong-guess").lines("witty")
+    assert ask(f"is it {wrong}", brain) in {line.replace("{you}", "Alice") for line in lines}
+    assert "Annoyingly right" in ask(f"is it {right}", brain)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("stop please", "stop"),
+        ("Hey Xiao Yue, could you tell me a joke please?", "joke"),
+        ("um, okay, so what's your name", "who-are-you"),
+        ("OK", "yes"),
+        ("I think you should tell me a story about a bear", "story"),
+        ("quiz me", "quiz"),
+        ("please please", None),
+        ("", None),
+    ],
+)
+def test_courtesies_do_not_hide_what_is_meant(text: str, topic: str | None) -> None:
+    found = find_topic(text, "Xiao Yue")
+    assert (found.name if found else None) == topic
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(st.tuples(st.sampled_from(["user", "system", "assistant", "tool"]), st.text(max_size=80)), max_size=6),

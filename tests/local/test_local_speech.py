@@ -76,3 +76,9 @@ def loudness(sound: Samples) -> np.ndarray:
     """Every 20 ms."""
     frames = sound[: len(sound) // 480 * 480].astype(np.float64).reshape(-1, 480)
     return np.asarray(np.sqrt((frames**2).mean(axis=1)))
+
+
+def test_a_voice_that_there_is_not_is_known_beforehand() -> None:
+    speech = EspeakSpeech()
+    assert all(speech.has_voice(voice) for voice in ("en-us+f3", "en-gb+m3", "cmn", "linjiajiejie", "zixinnansheng"))
+    assert not any(speech.has_voice(voice) for voice in ("en-xx", "zh-nowhere", "!"))
