@@ -48,10 +48,11 @@ from bot.voice.surroundings import Surroundings
 from bot.voice.talker import Talker
 from bot.voice.voice_state import OwnVoiceState
 
-BUSY_TICK_S: Final = FRAME_MS / 1000
-IDLE_TICK_S: Final = 0.1
-BUSY_S: Final = 2.5
-"""How long after the last datagram gaps, holds and ends of speech may still expire."""
+GAP_TICK_S: Final = FRAME_MS / 1000
+"""While a gap waits, so that it is given up in time."""
+
+TICK_S: Final = 0.1
+"""Else: packets that arrive expire what they must themselves, and a wake-up costs as much as a packet's decryption."""
 
 PRESENCE_S: Final = 0.25
 """How often it is asked who is here: a stranger in the group is in doubt for twice as long."""
@@ -401,8 +402,7 @@ class Connection(discord.VoiceProtocol):
             if now >= self._presence_at:
                 self._presence_at = now + PRESENCE_S
                 self._look_around(now)
-            is_busy = now - self._line.heard_at < BUSY_S
-            await asyncio.sleep(BUSY_TICK_S if is_busy else IDLE_TICK_S)
+            await asyncio.sleep(GAP_TICK_S if self._line.has_gap else TICK_S)
 
     def _look_around(self, now: float) -> None:
         self._line.notice(self._around.main_session)

@@ -86,7 +86,6 @@ class VoiceLine:
         self._udp: VoiceSocket | None = None
         self._asked: Discover | None = None
         self._announcement: asyncio.TimerHandle | None = None
-        self.heard_at = float("-inf")
 
     def perform(self, commands: Iterable[GatewayCommand]) -> None:
         for command in commands:
@@ -119,6 +118,11 @@ class VoiceLine:
         """Something broke: a fresh session, and until then no sound, since what broke may be its way."""
         self.perform(self._gateway.restart(time.monotonic()))
         self._reset_media()
+
+    @property
+    def has_gap(self) -> bool:
+        """Something of what is heard is missing, and is still waited for."""
+        return self._receiver.has_gap
 
     def tick(self, now: float, *, is_gateway_awake: bool) -> None:
         """Whatever is due. An outage of Discord's lets the gateway sleep, so that it does not give up."""
@@ -277,7 +281,7 @@ class VoiceLine:
             self._owner.broke(bug)
 
     def _hear(self, data: bytes) -> None:
-        self.heard_at = now = time.monotonic()
+        now = time.monotonic()
         try:
             self._tell_all(self._receiver.receive_datagram(data, now))
         except Exception as bug:
