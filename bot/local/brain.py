@@ -93,7 +93,7 @@ class Brain:
             text = own
         else:
             text = self._say(topic or script().topic(_unknown(heard)), me, heard, tone, people)
-        if (topic.name if topic else _unknown(heard)) not in _SERIOUS:
+        if not heard.order and (topic.name if topic else _unknown(heard)) not in _SERIOUS:
             text = self._seasoned(text, me, tone)
         if topic is None or topic.does != "repeat":
             memory.last = text
@@ -160,9 +160,11 @@ class Brain:
         return facts | {"others": room, "room": room}
 
     def _seasoned(self, text: str, me: Self, tone: str) -> str:
-        """A catchphrase now and then: at most one in six replies, never twice running."""
+        """A catchphrase now and then: at most one in six replies, never twice running, and not beside words that hold one already."""
         memory = self._memory
         fitting = [phrase for phrase in me.catchphrases if bool(_HAN.search(phrase)) == (tone == "zh")]
+        just_said = f"{memory.last} {text}".lower()
+        fitting = [] if any(phrase.lower().rstrip(".") in just_said for phrase in fitting) else fitting
         if not fitting or memory.is_brief or memory.turns - memory.catchphrase_at < 6 or memory.turns < 3:
             return text
         memory.catchphrase_at = memory.turns
