@@ -18,6 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.rehearsal.world import Payload, World
 
 HEARTBEAT_INTERVAL_MS: Final = 41_250
+ACK_DELAY_S: Final = 0.02
 REPLAY_LIMIT: Final = 1_000
 MESSAGE_LIMIT_BYTES: Final = 64 * 1024
 
@@ -95,6 +96,8 @@ class MainGateway:
     ) -> GatewaySession | None:
         match opcode:
             case 1:
+                # discord.py notes when it sent a heartbeat only after the send: an answer without any delay seems 41 s late.
+                await asyncio.sleep(ACK_DELAY_S)
                 await socket.send_json({"op": 11, "d": None, "s": None, "t": None})
             case 2:
                 session = await self._identify(socket, data)
