@@ -170,6 +170,51 @@ async def test_the_process_tells_its_address_answers_and_ends_with_its_parent() 
     assert process.returncode == 0
 
 
+async def test_a_process_outlives_the_signals_that_end_the_bot_until_its_parent_is_gone() -> None:
+    async with LocalModel() as process:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGTERM)
+        os.kill(process.pid, signal.SIGINT)
+        async with caller(process.url) as alice:
+            await alice.open()
+        assert process.restarts == 0
+
+
+async def test_more_utterances_than_can_be_heard_at_once_wait_and_none_is_lost() -> None:
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        sound = base64.b64encode(synthesise("Tell me a joke.", "en-us+f3").tobytes()).decode()
+        for _ in range(12):
+            await alice.say("input_audio_buffer.append", audio=sound)
+            await alice.say("input_audio_buffer.commit")
+        kind = "conversation.item.input_audio_transcription.completed"
+        heard = [await alice.until(kind) for _ in range(12)]
+        committed = [event["item_id"] for event in alice.seen if event["type"] == "input_audio_buffer.committed"]
+        assert [event["item_id"] for event in heard] == committed
+        assert {event["transcript"] for event in heard} == {"Tell me a joke."}
+
+
+async def test_a_riddles_answer_is_heard_once_it_was_asked() -> None:
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        typed = [{"type": "input_text", "text": "[Alice] types: tell me a riddle"}]
+        await alice.say("conversation.item.create", item={"type": "message", "role": "user", "content": typed})
+        await alice.say("response.create")
+        await alice.until("response.done")
+        await alice.utter("Is it an umbrella?")
+        await alice.say("input_audio_buffer.commit")
+        kind = "conversation.item.input_audio_transcription.completed"
+        assert (await alice.until(kind))["transcript"] == "Is it an umbrella?"
+
+
+async def test_a_voice_that_espeak_lacks_is_refused_in_the_services_words() -> None:
+    async with model() as url, caller(url) as alice:
+        await alice.until("session.created")
+        await alice.say("session.update", session={"voice": "en-xx"})
+        assert "voice en-xx is not valid" in (await alice.until("error"))["error"]["message"]
+        assert all(event["event_id"] for event in alice.seen)
+
+
 async def test_a_process_that_dies_is_started_again_at_the_same_address() -> None:
     async with LocalModel() as local:
         url = local.url
