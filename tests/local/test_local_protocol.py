@@ -110,6 +110,11 @@ def test_what_came_in_under_one_way_to_find_turns_is_forgotten_under_the_other()
     acts = session.receive({"type": "session.update", "session": {"turn_detection": None}})
     assert kinds(acts) == ["Forget", "session.updated"]
     assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
+    session.receive(append(TONE))
+    for detection in ({"type": "server_vad"}, None):
+        acts = session.receive({"type": "session.update", "session": {"turn_detection": detection}})
+        assert kinds(acts) == ["Forget", "session.updated"]
+    assert "append is not called" in refusal(session.receive({"type": "input_audio_buffer.commit"}))
 
 
 def test_a_noise_that_is_no_speech_begins_no_turn_where_somebody_can_tell() -> None:
