@@ -8,7 +8,7 @@
     ├── VoiceError            Discord's voice side: why we are not in the channel (`reason`)
     └── ModelError            the speech model: `kind` says whether trying again makes sense
 
-Every error carries a `key` into the catalogues of members' sentences (`bot/texts/*.ftl`) and the `values` that
+Every error carries a `key` into the catalogues of members' sentences (`bot/texts/*/*.ftl`) and the `values` that
 the sentence needs, so that a cog can say it in the reader's language; `str(error)` is the same in plain English for
 operators and logs, and holds neither speech, names nor secrets. What concerns nobody (a malformed packet, an unknown
 opcode) is counted, not raised. A bug is never caught as one of these.

@@ -1,6 +1,6 @@
 """Every sentence that a member sees or hears: catalogues in Project Fluent's format, and looking one up.
 
-`en.ftl` and `zh-CN.ftl` hold the same keys. A locale of Chinese reads zh-CN, every other one English. Values are data from strangers:
+`en/*.ftl` and `zh-CN/*.ftl`, a file an area of the house, hold the same keys. A locale of Chinese reads zh-CN, every other one English. Values are data from strangers:
 they are stripped of what cannot be seen, shortened, and escaped for Discord's markdown before they stand in a sentence.
 """
 
@@ -63,5 +63,6 @@ def clean(value: str) -> str:
 def _bundle(locale: str) -> FluentBundle:
     # Isolating marks around values would be read aloud by nobody and break searches in Discord.
     bundle = FluentBundle([locale], use_isolating=False)
-    bundle.add_resource(FluentResource((_FOLDER / f"{locale}.ftl").read_text(encoding="utf-8")))
+    for path in sorted((_FOLDER / locale).glob("*.ftl")):
+        bundle.add_resource(FluentResource(path.read_text(encoding="utf-8")))
     return bundle

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.core
 
 ROOT = Path(__file__).parents[2]
 KEYS_IN_CODE = re.compile(
-    r"(?:error|command|option|panel|consent|status|persona|room|say|leave|join|notice|language)(?:-[a-z]+)+"
+    r"(?:error|command|option|panel|consent|status|persona|room|say|leave|join|notice|language"
+    r"|memory|recap|privacy|settings|budget|tool|reminder|record|trust|provenance)(?:-[a-z]+)+"
 )
 MADE_OF_PARTS = {
     *(f"error-voice-{fault}" for fault in VoiceFault),
@@ -44,8 +45,8 @@ class _Placeables(Visitor):
 
 
 def catalogue(locale: str) -> ftl.Resource:
-    text = (Path(bot.texts.__file__).parent / f"{locale}.ftl").read_text(encoding="utf-8")
-    return FluentParser().parse(text)
+    files = sorted((Path(bot.texts.__file__).parent / locale).glob("*.ftl"))
+    return FluentParser().parse("\n".join(path.read_text(encoding="utf-8") for path in files))
 
 
 def placeables(locale: str) -> dict[str, set[str]]:

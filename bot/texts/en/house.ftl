@@ -1,4 +1,4 @@
-# Every sentence of Kith that a member sees or hears, in English. zh-CN.ftl holds the same keys with the same placeables.
+# Every sentence of Kith that a member sees or hears, in English, but for areas with a file of their own. zh-CN/ holds the same keys with the same placeables.
 # No comment of a key says more than a translator needs. Discord's markdown (**bold**) is allowed; a placeable's value is escaped.
 
 ## Commands: names and descriptions as Discord lists them (names: small letters; at most 32 characters; descriptions: 100)
