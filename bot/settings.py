@@ -17,7 +17,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.errors import SettingError
 
-SECRETS = ("DISCORD_TOKEN", "STEPFUN_API_KEY", "KITH_TRANSCRIPTION_KEY", "KITH_CHAT_KEY", "KITH_SPEECH_KEY")
+SECRETS = (
+    "DISCORD_TOKEN",
+    "STEPFUN_API_KEY",
+    "KITH_TRANSCRIPTION_KEY",
+    "KITH_CHAT_KEY",
+    "KITH_SPEECH_KEY",
+    "KITH_MASTER_KEY",
+    "KITH_DIGEST_KEY",
+    "KITH_SEARCH_KEY",
+)
 
 Setting = Field
 
@@ -84,6 +93,49 @@ class Settings(BaseSettings):
         default=60.0, description="Seconds alone in a channel before leaving."
     )
 
+    # Memory
+    kith_master_key: SecretStr | None = Setting(
+        default=None,
+        description="32 bytes in base64: members' words are sealed with it; unset: kept in a file beside the database, made at the first start.",
+    )
+    kith_digest_url: str | None = Setting(
+        default=None, description="…/v1/chat/completions that sums a talk up at its end; unset: the talk's own model."
+    )
+    kith_digest_model: str = Setting(default="gpt-4o-mini", description="Model id there.")
+    kith_digest_key: SecretStr | None = Setting(default=None, description="Key there.")
+
+    # Tools of the model
+    kith_search_url: str | None = Setting(
+        default=None, description="A web search with SearXNG's JSON interface (https://…/search); unset: no web search."
+    )
+    kith_search_key: SecretStr | None = Setting(default=None, description="Key there, sent as a bearer token.")
+
+    # Money
+    kith_currency: str = Setting(default="USD", description="What caps and costs are counted in, as people read it.")
+    kith_price_input_per_million: Annotated[float, Field(ge=0)] = Setting(
+        default=1.5, description="Price of a million input tokens (StepAudio 2.5 Realtime, international)."
+    )
+    kith_price_cached_per_million: Annotated[float, Field(ge=0)] = Setting(
+        default=0.3, description="... of a million cached input tokens."
+    )
+    kith_price_output_per_million: Annotated[float, Field(ge=0)] = Setting(
+        default=10.0, description="... of a million output tokens."
+    )
+    kith_guild_seconds_per_day: Annotated[int, Field(ge=60, le=86_400)] = Setting(
+        default=14_400, description="Seconds of speech heard and given per server and day; an admin may set less."
+    )
+    kith_guild_money_per_day: Annotated[float, Field(gt=0)] = Setting(
+        default=5.0, description="Money per server and day; an admin may set less."
+    )
+
+    # Trust
+    kith_privacy_url: str | None = Setting(
+        default=None, description="Where members read your privacy policy; unset: the one that ships with Kith."
+    )
+    kith_helplines: str | None = Setting(
+        default=None, description="Help lines for a crisis, as `LOCALE=words; …` (`en-GB=Samaritans, 116 123`)."
+    )
+
     # House
     kith_database_url: str = Setting(
         default="sqlite+aiosqlite:///data/kith.sqlite3", description="SQLAlchemy address of the database."
@@ -102,7 +154,15 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("discord_api_base", "stepfun_url", "kith_local_url", mode="after")
+    @field_validator(
+        "discord_api_base",
+        "stepfun_url",
+        "kith_local_url",
+        "kith_digest_url",
+        "kith_search_url",
+        "kith_privacy_url",
+        mode="after",
+    )
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://", "ws://", "wss://")):

@@ -72,6 +72,11 @@ class Agenda:
         """What the model is told before the next reply; the newest counts."""
         self._reminder = text
 
+    def announce(self, text: str) -> None:
+        """Something to be said for the host, in the persona's own way. It joins what waits to be said already."""
+        if self.parting is None:
+            self._note = f"{self._note}\n{text}" if self._note is not None else text
+
     def write(self, speaker: str, text: str) -> None:
         self._texts.append((speaker, text))
 

@@ -25,6 +25,7 @@ from bot.conversation.events import (
     ConsentWithdrawn,
     Event,
     Goodbye,
+    HostNote,
     Leave,
     Member,
     MemberGone,
@@ -33,12 +34,14 @@ from bot.conversation.events import (
     PlayoutDrained,
     PlayoutStarted,
     PlayoutStopped,
+    Recalled,
     SceneSet,
     SpeechJudged,
     TellRoom,
     TextSaid,
     Tick,
     ToModel,
+    ToolAnswered,
 )
 from bot.conversation.roster import Roster
 from bot.conversation.talk import Talk
@@ -184,7 +187,7 @@ class Conversation:
         return out + settled + self._follow_captions(settled, now)
 
     def _follow_captions(self, commands: list[Command], now: float) -> list[Command]:
-        """What was said is remembered, and seen with the persona's eyes."""
+        """What was said stands in the transcript, and is seen with the persona's eyes."""
         out: list[Command] = []
         for caption in [command for command in commands if isinstance(command, Caption)]:
             self.transcript.add(caption)
@@ -218,6 +221,13 @@ class Conversation:
                 return self._change_persona(event)
             case SceneSet():
                 return self._change_scene(event)
+            case Recalled():
+                return self._recall(event)
+            case ToolAnswered():
+                return self._talk.tool_answered(event)
+            case HostNote(text):
+                self._agenda.announce(text)
+                return []
             case PlayoutStarted(response_id):
                 return self._mouth.playout_started(response_id, now)
             case PlayoutDrained(heard):
@@ -283,6 +293,7 @@ class Conversation:
         name = self.roster.name_of_guest(event.user_id, event.name)
         self.decisions.append(Decision(True, Reason.TYPED, event.user_id, now))
         self._agenda.write(name, text)
+        self._talk.typed(event.user_id)
         return [Caption(CaptionKind.TYPED, name, text, now, now, user_id=event.user_id)]
 
     # ------------------------------------------------------------------------ the host's own wishes
@@ -318,6 +329,17 @@ class Conversation:
         if not self.is_model_ready:
             return [ToModel(Reconfigure(self.config))]
         self._new_config = self.config
+        return []
+
+    def _recall(self, event: Recalled) -> list[Command]:
+        """Other memories fit the room. What is not for somebody who has come is taken back with the session that knew it."""
+        self.config = replace(self.config, instructions=event.instructions, turn_mode=self._ear.mode)
+        if not self.is_model_ready:
+            return [ToModel(Reconfigure(self.config))]
+        self._new_config = self.config
+        if event.is_withdrawn:
+            self.transcript.clear()
+            self._is_renewing = True
         return []
 
     def _say_goodbye(self, reason: str, now: float) -> list[Command]:

@@ -84,6 +84,34 @@ class SceneSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What may be remembered in this room has changed. `instructions` are composed already.
+
+    With `is_withdrawn`, something that the model was told is not for somebody who is here now: its session is renewed, and what was
+    said so far is neither told nor remembered there.
+    """
+
+    instructions: str
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """The host's answer to `CallTool`: JSON for the model. With `wants_reply`, the model is asked to go on."""
+
+    call_id: str
+    output: str
+    wants_reply: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HostNote:
+    """The host has something to say through the companion (a reminder, a disclosure): told in the next pause, and a reply asked for."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutStarted:
     """The first datagram of a reply has left."""
 
@@ -126,6 +154,9 @@ Event = (
     | SpeechJudged
     | PersonaChosen
     | SceneSet
+    | Recalled
+    | ToolAnswered
+    | HostNote
     | PlayoutStarted
     | PlayoutDrained
     | PlayoutStopped
@@ -185,7 +216,10 @@ class CaptionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A line of the talk, for captions and the report of a rehearsal; never for a log. Times in seconds, monotonic."""
+    """A line of the talk, for captions, memory and the report of a rehearsal; never for a log. Times in seconds, monotonic.
+
+    `heard_by`: ids of the people who were in the channel, the speaker among them.
+    """
 
     kind: CaptionKind
     speaker: str
@@ -194,6 +228,7 @@ class Caption:
     ended_at: float
     user_id: int | None = None
     is_cut: bool = False
+    heard_by: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +254,34 @@ class TellRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTool:
+    """The model calls a tool: run it off the loop's critical path, within its time, and answer `ToolAnswered`.
+
+    `asked_by`: whose words the model was answering, as far as the host knows (`None`: nobody's); `present`: who is in the channel.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    asked_by: int | None
+    present: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     reason: str
 
 
-Command = ToModel | Play | FinishPlay | StopPlayout | SetGain | JudgeSpeech | Caption | TurnMeasured | TellRoom | Leave
+Command = (
+    ToModel
+    | Play
+    | FinishPlay
+    | StopPlayout
+    | SetGain
+    | JudgeSpeech
+    | Caption
+    | TurnMeasured
+    | TellRoom
+    | CallTool
+    | Leave
+)

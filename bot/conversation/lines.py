@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from bot.conversation.events import Command, Event
+from bot.conversation.events import CallTool, Command, Event, ToolAnswered
 from bot.realtime.events import ModelCommand, ModelEvent, SessionConfig
 from bot.voice.events import VoiceEvent
 from bot.voice.playout import ItemHeard, PlayoutEvent
@@ -45,4 +45,5 @@ OpenModel: TypeAlias = Callable[[SessionConfig, Callable[[ModelEvent], None]], M
 Tell: TypeAlias = Callable[[str, dict[str, str | int | float]], Awaitable[None]]
 Notice: TypeAlias = Callable[[], Awaitable[bytes]]
 Judge: TypeAlias = Callable[[bytes], float]
+RunTool: TypeAlias = Callable[[CallTool], Awaitable[ToolAnswered]]
 Observer: TypeAlias = Callable[[Event | Command, float], None]

@@ -28,5 +28,10 @@ def take_over(name: str, hint: str) -> str:
     )
 
 
+def tool_answer(output: str) -> str:
+    """What a tool found after the session that had asked for it was gone."""
+    return f"A tool that was asked for before the connection was renewed has answered: {output}"
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)

@@ -22,6 +22,7 @@ import discord
 from bot.audio.frame import pcm_ms
 from bot.conversation.core import Conversation
 from bot.conversation.events import (
+    CallTool,
     Caption,
     Command,
     ConsentWithdrawn,
@@ -43,9 +44,10 @@ from bot.conversation.events import (
     TellRoom,
     Tick,
     ToModel,
+    ToolAnswered,
     TurnMeasured,
 )
-from bot.conversation.lines import Judge, ModelLine, Notice, Observer, OpenModel, Tell, VoiceLine
+from bot.conversation.lines import Judge, ModelLine, Notice, Observer, OpenModel, RunTool, Tell, VoiceLine
 from bot.errors import KithError
 from bot.realtime.events import HeardItem, ModelEvent
 from bot.voice.events import VoiceClosed, VoiceEvent, VoiceInterrupted, VoiceReady
@@ -58,6 +60,13 @@ JUDGEMENTS: Final = 16
 
 SENTENCES: Final = 32
 """For the room's text chat; one more is dropped and counted."""
+
+CALLS: Final = 16
+"""Calls of tools that may wait; one more is answered that we are busy."""
+
+TOOL_WORKERS: Final = 2
+BUSY: Final = '{"error": "too many calls at once: try later"}'
+UNKNOWN_TOOL: Final = '{"error": "there is no such tool"}'
 
 ITEMS: Final = 256
 TURNS: Final = 50
@@ -82,6 +91,7 @@ class ChannelSession:
         notice: PCM of the sentence for people who have not agreed, at the conversation's output rate; `None`: there is none.
         has_strangers: somebody is there who has not agreed: the notice is given first of all.
         judge: how surely 16 kHz PCM is speech; blocks, so it runs in an executor. `None`: doubtful sound is never speech.
+        run_tool: answers a call of the model; never raises what concerns a member. `None`: there are no tools.
         observers: see every event and every command, in order, with its time; must not block.
     """
 
@@ -95,6 +105,7 @@ class ChannelSession:
         notice: Notice | None = None,
         has_strangers: bool = True,
         judge: Judge | None = None,
+        run_tool: RunTool | None = None,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -123,6 +134,8 @@ class ChannelSession:
             self.announce()
         self._sentences: asyncio.Queue[TellRoom] = asyncio.Queue(SENTENCES)
         self._judgements: asyncio.Queue[JudgeSpeech] = asyncio.Queue(JUDGEMENTS)
+        self._calls: asyncio.Queue[CallTool] = asyncio.Queue(CALLS)
+        self._run_tool = run_tool
         self._response_of: OrderedDict[str, str] = OrderedDict()
         self._reason = "cancelled"
         self._bug: Exception | None = None
@@ -210,6 +223,7 @@ class ChannelSession:
                     tasks.create_task(self._tell_forever(), name="call sentences"),
                     tasks.create_task(self._judge_forever(), name="call judge"),
                     tasks.create_task(self._notice_forever(), name="call notice"),
+                    *(tasks.create_task(self._tools_forever(), name="call tools") for _ in range(TOOL_WORKERS)),
                     tasks.create_task(self._keep_model(), name="call model"),
                 ]
                 if self.voice.is_ready and not self.is_connected:  # told before anybody listened
@@ -292,6 +306,8 @@ class ChannelSession:
                 self._put_sentence(command)
             case TurnMeasured():
                 self.turns.append(command)
+            case CallTool():
+                self._put_call(command)
             case Caption():
                 pass  # for observers
             case Leave(reason):
@@ -303,6 +319,12 @@ class ChannelSession:
         self._response_of[item_id] = response_id
         if len(self._response_of) > ITEMS:
             self._response_of.popitem(last=False)
+
+    def _put_call(self, call: CallTool) -> None:
+        if self._calls.full():
+            self._inbox.append(ToolAnswered(call.call_id, BUSY))
+        else:
+            self._calls.put_nowait(call)
 
     def _put_sentence(self, sentence: TellRoom) -> None:
         if self._sentences.full():
@@ -328,6 +350,12 @@ class ChannelSession:
     async def _tell_forever(self) -> None:
         while True:
             await self._tell_one(await self._sentences.get())
+
+    async def _tools_forever(self) -> None:
+        while True:
+            call = await self._calls.get()
+            answer = ToolAnswered(call.call_id, UNKNOWN_TOOL)
+            self.feed(await self._run_tool(call) if self._run_tool is not None else answer)
 
     async def _tell_rest(self) -> None:
         while not self._sentences.empty():
@@ -396,4 +424,4 @@ def _heard(items: tuple[ItemHeard, ...]) -> tuple[HeardItem, ...]:
     return tuple(HeardItem(item.item_id, item.heard_ms, item.total_ms, "") for item in items)
 
 
-__all__ = ["ChannelSession", "Judge", "ModelLine", "Notice", "Observer", "OpenModel", "Tell", "VoiceLine"]
+__all__ = ["ChannelSession", "Judge", "ModelLine", "Notice", "Observer", "OpenModel", "RunTool", "Tell", "VoiceLine"]

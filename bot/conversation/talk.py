@@ -9,16 +9,27 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from bot.conversation import notes
 from bot.conversation.agenda import Agenda
 from bot.conversation.answering import Decision, Reason, should_answer
 from bot.conversation.barge_in import CONFIRM_MS, is_backchannel, is_interruption, is_stop
 from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
-from bot.conversation.events import Caption, CaptionKind, Command, SpeechJudged, ToModel
+from bot.conversation.events import (
+    CallTool,
+    Caption,
+    CaptionKind,
+    Command,
+    SpeechJudged,
+    ToModel,
+    ToolAnswered,
+)
 from bot.conversation.floor import Utterance
 from bot.conversation.mouth import Asked, Mouth
 from bot.conversation.roster import Roster
 from bot.conversation.turns import Signal, State
 from bot.realtime.events import (
+    AddText,
+    AnswerTool,
     ReplyAudio,
     ReplyDone,
     ReplyStarted,
@@ -35,6 +46,11 @@ THINKING_LIMIT_S: Final = 75.0
 
 SERVER_THINKING_LIMIT_S: Final = 10.0
 """A model that answers by itself and did not begin until now took it for no question."""
+
+TOOLS_IN_A_ROW: Final = 4
+"""Calls without a spoken word between them; then the model is told to do without."""
+
+ENOUGH: Final = '{"error": "no more tools now: answer with what you know"}'
 
 UNANSWERED_S: Final = 1.0
 """A reply that failed so shortly before the model was lost failed for that."""
@@ -57,6 +73,9 @@ class Talk:
         self._thinking_since: float | None = None
         self._unanswered_at = float("-inf")  # a reply failed before it had a sound
         self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
+        self._answering: int | None = None  # whose words the next reply is about
+        self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
+        self._calls_in_a_row = 0
         self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
 
     # ------------------------------------------------------------------------ speech
@@ -87,6 +106,7 @@ class Talk:
                         self._decide(utterance, now)
                 case Delivered(utterance, at):
                     self.mouth.answers(Asked(self._roster.name(utterance.user_id), utterance.ended_at, at))
+                    self._answering = utterance.user_id
                     if utterance.is_owed and self.ear.mode is TurnMode.MANUAL:
                         self._agenda.owes_answer = True
                 case _:
@@ -151,11 +171,33 @@ class Talk:
                     self._unanswered_at = now
                 return self.mouth.reply_done(event, now)
             case ToolCalled():
-                pass  # no tools are offered yet
+                return self._tool_called(event)
         return []
+
+    def _tool_called(self, call: ToolCalled) -> list[Command]:
+        self._calls_in_a_row += 1
+        if self._calls_in_a_row > TOOLS_IN_A_ROW:
+            self._agenda.owes_answer |= self._calls_in_a_row == TOOLS_IN_A_ROW + 1
+            return [ToModel(AnswerTool(call.call_id, ENOUGH))]
+        self._open_calls.add(call.call_id)
+        present = frozenset(member.user_id for member in self._roster.members)
+        return [CallTool(call.call_id, call.name, call.arguments, self._answering, present)]
+
+    def tool_answered(self, answer: ToolAnswered) -> list[Command]:
+        """A session that is gone waits for nothing: a new one is told the outcome as a note."""
+        is_expected = answer.call_id in self._open_calls
+        self._open_calls.discard(answer.call_id)
+        self._agenda.owes_answer |= answer.wants_reply and self._agenda.parting is None
+        told = AnswerTool(answer.call_id, answer.output) if is_expected else AddText(notes.tool_answer(answer.output))
+        return [ToModel(told)]
+
+    def typed(self, user_id: int) -> None:
+        """A member typed: the next reply is about that."""
+        self._answering = user_id
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
         was_listening = self.mouth.state is State.LISTENING
+        self._calls_in_a_row = 0
         out = self.mouth.audio(event, now)
         if was_listening:  # the model answers while someone speaks: only what they say from now on is over the reply
             speaking = [member.user_id for member in self._roster.heard if self.ear.speaking(member.user_id)]
@@ -219,6 +261,8 @@ class Talk:
 
     def lost(self, now: float) -> bool:
         """No model listens any more. True: an answer was due that will not come."""
+        self._open_calls.clear()
+        self._calls_in_a_row = 0
         self.ear.stop_listening()
         return self.mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S
 

@@ -23,7 +23,11 @@ NOTICE_VERSION: Final = 1
 
 
 class Scope(StrEnum):
-    LISTEN = "listen"
+    """What a member agrees to; each by itself, and none without `LISTEN` being in force has any effect."""
+
+    LISTEN = "listen"  # the model may hear them
+    REMEMBER = "remember"  # what they say of themselves may be kept for later calls
+    TRANSCRIPT = "transcript"  # what they say may be kept as text for a day, for `/recap`
 
 
 Subject = tuple[int, int, Scope]

@@ -1,26 +1,179 @@
-"""What each guild chose: its persona, and the roles that may choose it."""
+"""What each guild chose: every setting of a server in one place, and keeping them.
+
+A setting is one field of `GuildSettings`: its name, what it takes, how it comes, and (in `Annotated`) its row in the panel of `/settings`. The words
+that an admin reads are `settings-<name>` in the catalogues. The database keeps a row for each setting that is not as it comes, so one more needs
+no migration; a value that this Kith does not understand is as if it had not been chosen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, cast
 
-from sqlalchemy import delete
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import delete, select
 
+from bot.errors import KithError
 from bot.storage.database import Database
-from bot.storage.tables import CallRow, GuildSettingsRow
+from bot.storage.tables import AuditRow, CallRow, GuildChoiceRow
+
+LISTED: Final = 25
+"""Roles or channels in one setting: as many as a menu of Discord takes."""
+
+AUDIT_KEPT: Final = 1_000
+"""Changes of a guild; the oldest goes."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Section(StrEnum):
+    """The pages of the panel, in order."""
+
+    WHO = "who"  # who the companion is
+    WHERE = "where"  # where and for whom it comes
+    KEEPS = "keeps"  # what it keeps
+    SPENDS = "spends"  # what it may cost
+
+
+# ---------------------------------------------------------------------------- the kinds of row in the panel
 
 
 @dataclass(frozen=True, slots=True)
-class GuildSettings:
-    """`persona` is a slug, or `None` for the operator's default."""
+class Switch:
+    """On or off."""
+
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One of a few values; `settings-<name>-<value>` says each."""
+
+    section: Section
+    values: tuple[str | int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PickPersona:
+    """Anybody of this server's cast, or whoever the operator chose."""
+
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
+class PickRoles:
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
+class PickChannels:
+    """Voice and stage channels (several), or one text channel."""
+
+    section: Section
+    is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Typed into a form: a number, or a text. What is empty is as it comes."""
+
+    section: Section
+    characters: int
+
+
+class MemoryMode(StrEnum):
+    """What may be kept of what members say, of those who agreed to be remembered."""
+
+    OFF = "off"  # nothing: an admin may forbid, never agree for others
+    STRICT = "strict"  # only what its subject keeps with a button
+    USUAL = "usual"  # also what nobody dropped
+
+
+Ids = Annotated[frozenset[int], Field(max_length=LISTED)]
+Seconds = Annotated[int, Field(ge=60, le=86_400)]
+Money = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+
+
+class GuildSettings(BaseModel):
+    """Every setting of one server. Money is in the operator's currency; quiet hours are `HH:MM-HH:MM Region/City`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     guild_id: int
-    persona: str | None = None
-    manager_role_ids: frozenset[int] = frozenset()
-    approves_personas: bool = False
+
+    persona: Annotated[str | None, Field(max_length=48), PickPersona(Section.WHO)] = None
+    """Slug; `None`: the operator's default."""
+
+    scene: Annotated[
+        str | None,
+        Pick(Section.WHO, (None, "bedtime", "hype", "study", "car")),
+    ] = None
+    """In which every call begins."""
+
+    approves_personas: Annotated[bool, Switch(Section.WHO)] = False
     """Personas that members make wait for somebody who may choose the persona."""
+
+    manager_role_ids: Annotated[Ids, PickRoles(Section.WHO)] = frozenset()
+    """May choose who it is, besides whoever may manage the server."""
+
+    user_role_ids: Annotated[Ids, PickRoles(Section.WHERE)] = frozenset()
+    """May call it and talk with it; none: everybody."""
+
+    channel_ids: Annotated[Ids, PickChannels(Section.WHERE)] = frozenset()
+    """Where it may come; none: everywhere."""
+
+    auto_join: Annotated[bool, Switch(Section.WHERE)] = False
+    """It comes by itself when a member who agreed to be heard enters one of `channel_ids`."""
+
+    auto_leave: Annotated[bool, Switch(Section.WHERE)] = True
+    """It goes by itself when nobody is left who may be heard, not only when nobody is left."""
+
+    quiet_hours: Annotated[str | None, Field(max_length=48), Write(Section.WHERE, 48)] = None
+
+    memory: Annotated[
+        MemoryMode,
+        Pick(Section.KEEPS, tuple(mode.value for mode in MemoryMode)),
+    ] = MemoryMode.STRICT
+
+    retention_days: Annotated[int, Field(ge=1, le=365), Pick(Section.KEEPS, (7, 30, 90, 365))] = 90
+    """A memory that was not used for so long goes."""
+
+    audit_channel_id: Annotated[int | None, PickChannels(Section.KEEPS, is_text=True)] = None
+    """Where changes of these settings are told."""
+
+    guild_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 6)] = None
+    member_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 6)] = None
+    guild_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 10)] = None
+    member_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 10)] = None
+
+
+SETTINGS: Final = tuple(name for name in GuildSettings.model_fields if name != "guild_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the audit. Values as JSON; `None`: as it comes."""
+
+    user_id: int
+    name: str
+    before: str | None
+    after: str | None
+    changed_at: datetime
+
+
+def parse_choice(name: str, value: Any) -> Any:
+    """`value` as the setting `name` takes it. Raises `KithError` naming the setting."""
+    try:
+        return getattr(GuildSettings.model_validate({"guild_id": 0, name: value}), name)
+    except ValidationError as error:
+        told = error.errors()[0]["msg"]
+        raise KithError(f"{name}: {told}", key="error-setting-value", name=name, expected=told) from None
 
 
 class GuildSettingsRepository:
@@ -31,39 +184,98 @@ class GuildSettingsRepository:
 
     async def get(self, guild_id: int) -> GuildSettings:
         async with self._database.transaction() as session:
-            row = await session.get(GuildSettingsRow, guild_id)
-        if row is None:
-            return GuildSettings(guild_id)
-        return GuildSettings(guild_id, row.persona, frozenset(row.manager_role_ids), row.approves_personas)
+            rows = await session.scalars(select(GuildChoiceRow).where(GuildChoiceRow.guild_id == guild_id))
+            stored = {row.name: row.value for row in rows}
+        return _settings(guild_id, stored)
 
-    async def choose_persona(self, guild_id: int, slug: str | None) -> None:
+    async def choose(
+        self,
+        guild_id: int,
+        name: str,
+        value: Any,
+        *,
+        user_id: int = 0,
+        expected: Callable[[GuildSettings], bool] | None = None,
+    ) -> Change | None:
+        """Another value for one setting, written with its line in the audit. `None`: it was so already.
+
+        `expected` sees what is there now; where it says no, somebody else was faster: raises `KithError` (`error-setting-changed`).
+        """
+        if name not in SETTINGS:
+            raise KithError(f"no setting {name}", key="error-setting-value", name=name, expected="")
+        chosen = _json(parse_choice(name, value), name)
+        now = datetime.now(UTC)
         async with self._database.transaction() as session:
-            row = await session.get(GuildSettingsRow, guild_id)
-            if row is None:
-                session.add(row := GuildSettingsRow(guild_id=guild_id, manager_role_ids=[]))
-            row.persona = slug
-            row.updated_at = datetime.now(UTC)
+            rows = await session.scalars(select(GuildChoiceRow).where(GuildChoiceRow.guild_id == guild_id))
+            stored = {row.name: row for row in rows}
+            if expected is not None and not expected(_settings(guild_id, {n: r.value for n, r in stored.items()})):
+                raise KithError(f"{name} was changed in the meantime", key="error-setting-changed")
+            before = stored[name].value if name in stored else None
+            if before == chosen:
+                return None
+            if chosen is None:
+                await session.delete(stored[name])
+            else:
+                await session.merge(GuildChoiceRow(guild_id=guild_id, name=name, value=chosen, changed_at=now))
+            change_id = secrets.token_hex(16)
+            change = Change(user_id, name, before, chosen, now)
+            session.add(
+                AuditRow(
+                    guild_id=guild_id,
+                    change_id=change_id,
+                    user_id=user_id,
+                    name=name,
+                    before=before,
+                    after=chosen,
+                    changed_at=now,
+                )
+            )
+        return change
+
+    async def choose_persona(self, guild_id: int, slug: str | None, *, user_id: int = 0) -> Change | None:
+        return await self.choose(guild_id, "persona", slug, user_id=user_id)
 
     async def name_managers(self, guild_id: int, role_ids: Iterable[int]) -> None:
         """These roles may choose the persona, besides whoever may manage the server."""
-        async with self._database.transaction() as session:
-            row = await session.get(GuildSettingsRow, guild_id)
-            if row is None:
-                session.add(row := GuildSettingsRow(guild_id=guild_id))
-            row.manager_role_ids = sorted(set(role_ids))
-            row.updated_at = datetime.now(UTC)
+        await self.choose(guild_id, "manager_role_ids", frozenset(role_ids))
 
     async def ask_approval(self, guild_id: int, is_asked: bool) -> None:
         """Whether personas that members make wait for approval."""
+        await self.choose(guild_id, "approves_personas", is_asked)
+
+    async def changes(self, guild_id: int, limit: int = 10) -> list[Change]:
+        """The last changes, newest first."""
         async with self._database.transaction() as session:
-            row = await session.get(GuildSettingsRow, guild_id)
-            if row is None:
-                session.add(row := GuildSettingsRow(guild_id=guild_id, manager_role_ids=[]))
-            row.approves_personas = is_asked
-            row.updated_at = datetime.now(UTC)
+            rows = await session.scalars(
+                select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.changed_at.desc()).limit(limit)
+            )
+            return [Change(row.user_id, row.name, row.before, row.after, row.changed_at) for row in rows]
 
     async def forget(self, guild_id: int) -> None:
         """The guild is gone: its choices and its calls go too. (Its members' agreement: `ConsentLedger.forget_guild`.)"""
         async with self._database.transaction() as session:
-            await session.execute(delete(GuildSettingsRow).where(GuildSettingsRow.guild_id == guild_id))
-            await session.execute(delete(CallRow).where(CallRow.guild_id == guild_id))
+            for table in (GuildChoiceRow, AuditRow, CallRow):
+                await session.execute(delete(table).where(table.guild_id == guild_id))
+
+
+def _json(value: Any, name: str) -> str | None:
+    """As the database keeps it; `None` for what is as it comes."""
+    if value == GuildSettings.model_fields[name].default:
+        return None
+    return json.dumps(sorted(value) if isinstance(value, frozenset) else value)
+
+
+def _settings(guild_id: int, stored: dict[str, str]) -> GuildSettings:
+    known: dict[str, Any] = {}
+    for name, value in stored.items():
+        try:
+            known[name] = parse_choice(name, json.loads(value))
+        except (ValueError, KithError):
+            _log.warning("setting_not_understood", setting=name)
+    return GuildSettings(guild_id=guild_id, **{name: known[name] for name in SETTINGS if name in known})
+
+
+def row_of(name: str) -> Switch | Pick | PickPersona | PickRoles | PickChannels | Write:
+    """How the panel shows this setting."""
+    rows = [meta for meta in GuildSettings.model_fields[name].metadata if hasattr(meta, "section")]
+    return cast("Switch | Pick | PickPersona | PickRoles | PickChannels | Write", rows[0])

@@ -1,26 +1,29 @@
 """The tables, and nothing else: no query, no rule.
 
 Whatever belongs to a guild has the guild first in its key, so that no query can forget it. Every table says whose data it holds
-(`info["owner"]`: guild or user); erasing a guild or a person goes by that word. Times are UTC. There is no column for speech.
+(`info["owner"]`: guild or user); erasing a guild or a person goes by that word. Times are UTC. There is no column for sound, and words that
+were said or written in a talk stand in `sealed` columns only (`bot.storage.vault`).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    Date,
     DateTime,
     Dialect,
+    Index,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Text,
     TypeDecorator,
-    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -55,24 +58,44 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 class Table(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, datetime: UtcDateTime, list[int]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: BigInteger,
+        date: Date,
+        datetime: UtcDateTime,
+        list[int]: JSON,
+        bytes: LargeBinary,
+    }
 
 
 def _held_by(owner: str) -> dict[str, Any]:
     return {"info": {"owner": owner}}
 
 
-class GuildSettingsRow(Table):
-    """What a guild chose. A guild without a row has chosen nothing."""
+class GuildChoiceRow(Table):
+    """One thing that a guild chose (`bot.storage.guilds.GuildSettings`); `value` is JSON. What has no row is as it comes."""
 
-    __tablename__ = "guild_settings"
+    __tablename__ = "guild_choices"
     __table_args__ = _held_by("guild")
 
     guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    persona: Mapped[str | None] = mapped_column(String(48))
-    manager_role_ids: Mapped[list[int]] = mapped_column(default=list)
-    approves_personas: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    updated_at: Mapped[datetime]
+    name: Mapped[str] = mapped_column(String(48), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime]
+
+
+class AuditRow(Table):
+    """Who changed which setting of a guild, when, from what to what (JSON; no row before or after: as it comes)."""
+
+    __tablename__ = "audit"
+    __table_args__ = _held_by("guild")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    change_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[int]
+    name: Mapped[str] = mapped_column(String(48))
+    before: Mapped[str | None] = mapped_column(Text)
+    after: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime]
 
 
 class GuildPersonaRow(Table):
@@ -139,3 +162,116 @@ class CallRow(Table):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(64))
+
+
+class GuildKeyRow(Table):
+    """The key that a guild's words are sealed with, itself sealed with the master key. Without it they are noise."""
+
+    __tablename__ = "guild_keys"
+    __table_args__ = _held_by("guild")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes]
+    made_at: Mapped[datetime]
+
+
+class MemoryRow(Table):
+    """Something that is remembered (DESIGN section 6). `subject_id` 0: the room itself. `sealed`: the text."""
+
+    __tablename__ = "memories"
+    __table_args__ = (Index("ix_memories_subject", "guild_id", "subject_id"), _held_by("user"))
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    memory_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject_id: Mapped[int]
+    speaker_id: Mapped[int]
+    heard_by: Mapped[list[int]]
+    kind: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes]
+    language: Mapped[str] = mapped_column(String(8))
+    is_shareable: Mapped[bool] = mapped_column(Boolean)
+    is_muted: Mapped[bool] = mapped_column(Boolean)
+    uses: Mapped[int]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+
+
+class ProposalRow(Table):
+    """Something that might be remembered, until its subject says keep or drop, or its time is over."""
+
+    __tablename__ = "memory_proposals"
+    __table_args__ = (Index("ix_memory_proposals_subject", "guild_id", "subject_id"), _held_by("user"))
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    proposal_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject_id: Mapped[int]
+    speaker_id: Mapped[int]
+    heard_by: Mapped[list[int]]
+    kind: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes]
+    language: Mapped[str] = mapped_column(String(8))
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class RecapRow(Table):
+    """A point of a talk that `/recap` tells, by a member who agreed to that; it goes by itself within a day."""
+
+    __tablename__ = "recap_points"
+    __table_args__ = (Index("ix_recap_points_channel", "guild_id", "channel_id"), _held_by("user"))
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    point_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(32))
+    channel_id: Mapped[int]
+    user_id: Mapped[int]
+    heard_by: Mapped[list[int]]
+    sealed: Mapped[bytes]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class UsageRow(Table):
+    """What was used on a day (UTC), a row a member and model. `user_id` 0: replies that nobody in particular asked for. Money in millionths."""
+
+    __tablename__ = "usage"
+    __table_args__ = _held_by("user")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    heard_ms: Mapped[int]
+    spoken_ms: Mapped[int]
+    replies: Mapped[int]
+    cost_micros: Mapped[int]
+
+
+class ReminderRow(Table):
+    """A timer or a reminder that somebody asked for aloud. `sealed`: what of."""
+
+    __tablename__ = "reminders"
+    __table_args__ = _held_by("user")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reminder_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[int]
+    channel_id: Mapped[int]
+    sealed: Mapped[bytes]
+    due_at: Mapped[datetime]
+    made_at: Mapped[datetime]
+
+
+class MemberChoiceRow(Table):
+    """What a member chose for themselves in a guild (`memory-paused`); `value` is JSON."""
+
+    __tablename__ = "member_choices"
+    __table_args__ = _held_by("user")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(48), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime]

@@ -131,7 +131,7 @@ async def test_the_migration_goes_up_and_down_over_data(tmp_path: Path) -> None:
         )
         connection.commit()
         bring_to_head(connection)
-        after = connection.exec_driver_sql("SELECT persona, manager_role_ids, approves_personas FROM guild_settings")
+        after = connection.exec_driver_sql("SELECT name, value FROM guild_choices ORDER BY name")
         rows: list[object] = list(after.all())
         step_through(connection, command.downgrade, "0001")
         rows += connection.exec_driver_sql("SELECT persona, manager_role_ids FROM guild_settings").all()
@@ -143,4 +143,4 @@ async def test_the_migration_goes_up_and_down_over_data(tmp_path: Path) -> None:
     async with engine.connect() as connection:
         rows = await connection.run_sync(walk)
     await engine.dispose()
-    assert rows == [("bedtime", "[7]", 0), ("bedtime", "[7]")]
+    assert rows == [("manager_role_ids", "[7]"), ("persona", '"bedtime"'), ("bedtime", "[7]")]
