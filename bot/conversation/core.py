@@ -47,6 +47,7 @@ from bot.conversation.roster import Roster
 from bot.conversation.talk import Talk
 from bot.conversation.transcript import Transcript
 from bot.conversation.turns import State
+from bot.conversation.witnesses import Witnesses
 from bot.errors import ModelFault, VoiceFault
 from bot.personas.character import Character
 from bot.personas.ladder import Step
@@ -110,6 +111,7 @@ class Conversation:
         self.config = config
         self.roster = Roster()
         self.transcript = Transcript()
+        self._witnesses = Witnesses()
         self.is_model_ready = False
         self._agenda = Agenda(greeting_hint)
         self._talk = Talk(self.roster, config, speaker, self._agenda)
@@ -182,9 +184,19 @@ class Conversation:
             out += self._close_model(now)
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
+        out = self._witnessed(out)
         out += self._follow_captions(out, now)  # first: what was just said may change what the model is told
-        settled = self._settle(now)
+        settled = self._witnessed(self._settle(now))
         return out + settled + self._follow_captions(settled, now)
+
+    def _witnessed(self, commands: list[Command]) -> list[Command]:
+        """Captions with those who heard them."""
+        return [
+            replace(command, heard_by=self._witnesses.of(command.started_at, command.ended_at) | _own(command))
+            if isinstance(command, Caption)
+            else command
+            for command in commands
+        ]
 
     def _follow_captions(self, commands: list[Command], now: float) -> list[Command]:
         """What was said stands in the transcript, and is seen with the persona's eyes."""
@@ -270,12 +282,14 @@ class Conversation:
             case MemberGone(user_id):
                 out = self._talk.follow(self._ear.gone(user_id, now), now)
                 self.roster.remove(user_id)
+                self._witnesses.left(user_id, now)
                 return out
             case ConsentWithdrawn(user_id):
                 self.roster.deny(user_id)
                 return self._forget(user_id, now)
 
     def _present(self, member: Member, now: float) -> list[Command]:
+        self._witnesses.came(member.user_id, now)
         was_heard = self.roster.may_hear(member.user_id)
         self.roster.put(member)
         if was_heard and not member.may_hear:
@@ -483,3 +497,8 @@ class Conversation:
         # Another voice may mean another session: what the floor's holder has said so far is told again.
         again = self._ear.say_again()
         return [*again, ToModel(Reconfigure(config)), *self._talk.follow(self._ear.listen(now), now)]
+
+
+def _own(caption: Caption) -> frozenset[int]:
+    """Whoever says something hears it, also one who left with the last word."""
+    return frozenset() if caption.user_id is None else frozenset({caption.user_id})
