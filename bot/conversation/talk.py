@@ -76,6 +76,7 @@ class Talk:
         self._answering: int | None = None  # whose words the next reply is about
         self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
         self._calls_in_a_row = 0
+        self._owes_after_calls = False
         self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
 
     # ------------------------------------------------------------------------ speech
@@ -184,10 +185,13 @@ class Talk:
         return [CallTool(call.call_id, call.name, call.arguments, self._answering, present)]
 
     def tool_answered(self, answer: ToolAnswered) -> list[Command]:
-        """A session that is gone waits for nothing: a new one is told the outcome as a note."""
+        """The last answer that is waited for is followed by a reply. A session that is gone waits for nothing: a new one is told the outcome as a note."""
         is_expected = answer.call_id in self._open_calls
         self._open_calls.discard(answer.call_id)
-        self._agenda.owes_answer |= answer.wants_reply and self._agenda.parting is None
+        self._owes_after_calls |= answer.wants_reply
+        if not self._open_calls and self._agenda.parting is None:
+            self._agenda.owes_answer |= self._owes_after_calls
+            self._owes_after_calls = False
         told = AnswerTool(answer.call_id, answer.output) if is_expected else AddText(notes.tool_answer(answer.output))
         return [ToModel(told)]
 
