@@ -31,6 +31,10 @@ def asked(room: Room, call_id: str = "c1") -> None:
     room.feed(ReplyDone("r1", "completed"))
 
 
+def wants_model(room: Room) -> bool:
+    return room.conversation.wants_model
+
+
 def talking() -> Room:
     room = Room()
     room.enter(ALICE, BOB)
@@ -132,11 +136,11 @@ def test_what_is_not_for_somebody_who_came_leaves_with_the_session_that_knew_it(
     room = talking()
     room.say(ALICE)
     room.feed(Recalled("Be Kith.", is_withdrawn=True))
-    assert not room.conversation.wants_model
+    assert not wants_model(room)
     assert len(room.conversation.transcript) == 0
     room.feed(MemberPresent(Member(3, "Carol", True)))
     room.wait(40)
-    assert room.conversation.wants_model
+    assert wants_model(room)
     assert room.conversation.config.instructions == "Be Kith."
     room.log.clear()
     room.feed(ModelReady("s2", TurnMode.MANUAL))
