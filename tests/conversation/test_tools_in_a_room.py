@@ -46,7 +46,7 @@ def test_a_call_says_whose_words_were_answered_and_who_is_there() -> None:
     room = talking()
     asked(room)
     [call] = room.all(CallTool)
-    assert (call.name, call.asked_by, call.present) == ("roll_dice", ALICE, {ALICE, BOB})
+    assert (call.name, call.asked_by, call.present) == ("roll_dice", ALICE, frozenset({ALICE, BOB}))
 
 
 def test_the_answer_goes_to_the_model_and_one_reply_is_asked_for() -> None:
