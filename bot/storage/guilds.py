@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import delete, select
 
 from bot.errors import KithError
+from bot.quiet_hours import parse_quiet_hours
 from bot.storage.database import Database
 from bot.storage.tables import AuditRow, CallRow, GuildChoiceRow
 
@@ -67,6 +68,13 @@ class PickPersona:
 
 
 @dataclass(frozen=True, slots=True)
+class PickVoice:
+    """A voice of the operator's provider, or the persona's own (`bot/voices.py`)."""
+
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
 class PickRoles:
     section: Section
 
@@ -79,12 +87,24 @@ class PickChannels:
     is_text: bool = False
 
 
+class Unit(StrEnum):
+    """What a typed setting is counted in."""
+
+    SECONDS = "seconds"
+    MONEY = "money"
+    HOURS = "hours"  # of the day: `HH:MM-HH:MM Region/City`
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Typed into a form: a number, or a text. What is empty is as it comes."""
+    """Typed into a form. What is empty is as it comes."""
 
     section: Section
     characters: int
+    unit: Unit
+
+
+Row: TypeAlias = Switch | Pick | PickPersona | PickVoice | PickRoles | PickChannels | Write
 
 
 class MemoryMode(StrEnum):
@@ -94,6 +114,17 @@ class MemoryMode(StrEnum):
     STRICT = "strict"  # only what its subject keeps with a button
     USUAL = "usual"  # also what nobody dropped
 
+
+def _is_quiet_hours(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(parse_quiet_hours(text))
+    except KithError as error:
+        raise ValueError(str(error)) from None
+
+
+_QUIET: Final = AfterValidator(_is_quiet_hours)
 
 Ids = Annotated[frozenset[int], Field(max_length=LISTED)]
 Seconds = Annotated[int, Field(ge=60, le=86_400)]
@@ -109,6 +140,9 @@ class GuildSettings(BaseModel):
 
     persona: Annotated[str | None, Field(max_length=48), PickPersona(Section.WHO)] = None
     """Slug; `None`: the operator's default."""
+
+    voice: Annotated[str | None, Field(max_length=64), PickVoice(Section.WHO)] = None
+    """At the operator's provider; `None`: each persona's own."""
 
     scene: Annotated[
         str | None,
@@ -134,7 +168,8 @@ class GuildSettings(BaseModel):
     auto_leave: Annotated[bool, Switch(Section.WHERE)] = True
     """It goes by itself when nobody is left who may be heard, not only when nobody is left."""
 
-    quiet_hours: Annotated[str | None, Field(max_length=48), Write(Section.WHERE, 48)] = None
+    quiet_hours: Annotated[str | None, Field(max_length=64), _QUIET, Write(Section.WHERE, 64, Unit.HOURS)] = None
+    """When it does not come, and goes."""
 
     memory: Annotated[
         MemoryMode,
@@ -147,10 +182,10 @@ class GuildSettings(BaseModel):
     audit_channel_id: Annotated[int | None, PickChannels(Section.KEEPS, is_text=True)] = None
     """Where changes of these settings are told."""
 
-    guild_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 6)] = None
-    member_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 6)] = None
-    guild_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 10)] = None
-    member_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 10)] = None
+    guild_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 16, Unit.SECONDS)] = None
+    member_seconds_per_day: Annotated[Seconds | None, Write(Section.SPENDS, 16, Unit.SECONDS)] = None
+    guild_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 16, Unit.MONEY)] = None
+    member_money_per_day: Annotated[Money | None, Write(Section.SPENDS, 16, Unit.MONEY)] = None
 
 
 SETTINGS: Final = tuple(name for name in GuildSettings.model_fields if name != "guild_id")
@@ -230,6 +265,16 @@ class GuildSettingsRepository:
                     changed_at=now,
                 )
             )
+            await session.flush()
+            kept = (
+                select(AuditRow.change_id)
+                .where(AuditRow.guild_id == guild_id)
+                .order_by(AuditRow.changed_at.desc())
+                .limit(AUDIT_KEPT)
+            )
+            await session.execute(
+                delete(AuditRow).where(AuditRow.guild_id == guild_id, AuditRow.change_id.not_in(kept))
+            )
         return change
 
     async def choose_persona(self, guild_id: int, slug: str | None, *, user_id: int = 0) -> Change | None:
@@ -275,7 +320,12 @@ def _settings(guild_id: int, stored: dict[str, str]) -> GuildSettings:
     return GuildSettings(guild_id=guild_id, **{name: known[name] for name in SETTINGS if name in known})
 
 
-def row_of(name: str) -> Switch | Pick | PickPersona | PickRoles | PickChannels | Write:
+def row_of(name: str, model: type[GuildSettings] = GuildSettings) -> Row:
     """How the panel shows this setting."""
-    rows = [meta for meta in GuildSettings.model_fields[name].metadata if hasattr(meta, "section")]
-    return cast("Switch | Pick | PickPersona | PickRoles | PickChannels | Write", rows[0])
+    rows = [meta for meta in model.model_fields[name].metadata if hasattr(meta, "section")]
+    return cast("Row", rows[0])
+
+
+def names_in(section: Section, model: type[GuildSettings] = GuildSettings) -> tuple[str, ...]:
+    """The settings on one page of the panel, in order."""
+    return tuple(name for name in model.model_fields if name != "guild_id" and row_of(name, model).section is section)

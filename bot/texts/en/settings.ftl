@@ -2,3 +2,7 @@
 
 error-setting-value = { $name } does not take that: { $expected }
 error-setting-changed = Somebody else changed this setting in the meantime. Here is how it is now.
+error-quiet-hours = I could not read these quiet hours. I expect two times and a time zone, such as `22:00-07:00 Europe/Berlin`.
+error-quiet-hours-time = There is no time { $time }. I expect times from 00:00 to 23:59, such as `22:00-07:00 Europe/Berlin`.
+error-quiet-hours-same = Quiet hours begin and end at different times, such as `22:00-07:00 Europe/Berlin`.
+error-quiet-hours-zone = I know no time zone { $zone }. I expect one by region and city, such as `Europe/Berlin` or `Asia/Shanghai`.
