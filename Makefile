@@ -33,7 +33,7 @@ test: lint
 
 # Needs uv; the only target that does. The lock names no package registry.
 lock:
-	uv pip compile pyproject.toml --extra local --group dev --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	uv pip compile pyproject.toml --extra local --extra postgres --group dev --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 clean:
 	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
