@@ -63,6 +63,21 @@ class Interruption(StrEnum):
     FINISHES = "finishes"  # likes to end the sentence
 
 
+class ToolName(StrEnum):
+    """What they may do besides speaking, as far as the server allows it."""
+
+    RECALL = "recall"  # look up what is remembered of the people there
+    REMEMBER = "remember"
+    DICE = "dice"
+    TIME = "time"
+    REMINDERS = "reminders"  # timers and reminders
+    SEARCH = "search"  # the web, where operator and server allow it
+
+
+USUAL_TOOLS: Final = (ToolName.RECALL, ToolName.REMEMBER, ToolName.DICE, ToolName.TIME, ToolName.REMINDERS)
+"""All that stays in the house: a search of the web is for those whose file says so."""
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -139,7 +154,7 @@ class Persona(Part):
         voice: voice id by provider name (`stepfun`, `local`).
         taboos: what they never say, in the very words; the host looks for them in every reply.
         scenes: tone by scene name; the scene changes the tone, never who they are.
-        tools: names of tools they may use.
+        tools: what they may do besides speaking; none named: all but the search of the web.
         talkativeness: 0 (only when asked) to 100.
         greeting: what their first words in a room should be like.
     """
@@ -162,7 +177,7 @@ class Persona(Part):
     boundaries: Boundaries
     voice: Mapping[str, Line]
     scenes: Mapping[Slug, Prose] = Field(default_factory=dict)
-    tools: tuple[Slug, ...] = ()
+    tools: Annotated[tuple[ToolName, ...], Field(max_length=len(ToolName))] = USUAL_TOOLS
     talkativeness: Annotated[int, Field(ge=0, le=100)] = 50
     interruption: Interruption = Interruption.YIELDS
     greeting: Localised

@@ -171,6 +171,9 @@ class GuildSettings(BaseModel):
     quiet_hours: Annotated[str | None, Field(max_length=64), _QUIET, Write(Section.WHERE, 64, Unit.HOURS)] = None
     """When it does not come, and goes."""
 
+    web_search: Annotated[bool, Switch(Section.WHERE)] = False
+    """The model may look things up on the web, where the operator has a search for it."""
+
     memory: Annotated[
         MemoryMode,
         Pick(Section.KEEPS, tuple(mode.value for mode in MemoryMode)),

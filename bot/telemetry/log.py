@@ -26,6 +26,7 @@ FIELDS: Final = frozenset(
         "guild_id", "channel_id", "call_id", "shard_id", "shards", "guilds", "commands", "code", "fault", "kind",
         "reason", "setting", "provider", "model", "mode", "persona", "port", "path", "version", "fixed_in",
         "kept_clear_by", "library", "seconds", "count", "error", "signal", "command", "voice", "locale",
+        "tool",
     }
 )
 # fmt: on

@@ -126,6 +126,7 @@ CORES = {
     "realtime": {"link", "probes", "upgrade", "backoff", "writing"},
     "conversation": {"session", "call", "calls"},
     "personas": {"library"},
+    "tools": {"toolbox", "reminders", "search", "guarded_http"},
 }
 """Packages of cores, and the modules in them that are shells."""
 

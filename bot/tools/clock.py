@@ -1,0 +1,73 @@
+"""What time it is, and when something is meant by a spoken time. Zones come from the system's or the `tzdata` package's tables."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field
+
+from bot.personas.persona import ToolName
+from bot.storage.guilds import GuildSettings
+from bot.tools.tool import Answer, Errand, RefusedError, tool
+
+ZONE_CHARS: Final = 48
+Zone = Annotated[
+    str,
+    Field(
+        max_length=ZONE_CHARS,
+        description="Time zone as Region/City, for example Asia/Shanghai. Empty: the server's own.",
+    ),
+]
+
+_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
+_IN_MINUTES: Final = re.compile(r"in (\d{1,6}(?:\.\d{1,2})?) min(?:ute)?s?", re.IGNORECASE)
+_AT_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+@tool(permission=ToolName.TIME)
+async def current_time(errand: Errand, zone: Zone = "") -> Answer:
+    """Tell the current date, weekday and time. Call it before you say what time or day it is."""
+    where = zone_named(zone, errand.room.settings)
+    local = errand.now.astimezone(where)
+    return {"date": local.date().isoformat(), "weekday": f"{local:%A}", "time": f"{local:%H:%M}", "zone": str(where)}
+
+
+def zone_named(name: str, settings: GuildSettings) -> ZoneInfo:
+    """This zone; for an empty name that of the server's quiet hours, or UTC. Raises `RefusedError`."""
+    wanted = name.strip() or home_zone(settings)
+    if not _ZONE.fullmatch(wanted):
+        raise RefusedError("zone: expected Region/City, for example Europe/London")
+    try:
+        return ZoneInfo(wanted)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is none
+        raise RefusedError("zone: there is no such zone; expected Region/City, for example Europe/London") from None
+
+
+def home_zone(settings: GuildSettings) -> str:
+    """The zone that an admin named for the quiet hours (`HH:MM-HH:MM Region/City`)."""
+    zone = (settings.quiet_hours or "").strip().partition(" ")[2].strip()
+    return zone if _ZONE.fullmatch(zone) else "UTC"
+
+
+def due_time(when: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """The moment, in UTC, that `when` means: `in 20 minutes`, `18:30` (the next one), `2026-12-24T18:30`.
+
+    A time that the clock skips in spring counts as that much later. Raises `RefusedError`.
+    """
+    text = when.strip()
+    if span := _IN_MINUTES.fullmatch(text):
+        return now + timedelta(minutes=float(span[1]))
+    local = now.astimezone(zone)
+    if clock := _AT_CLOCK.fullmatch(text):
+        due = local.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0, fold=0)
+        return (due if due > local else due + timedelta(days=1)).astimezone(UTC)
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "T", 1))
+        if "T" not in text.replace(" ", "T", 1):
+            raise ValueError("a day without a time")
+        return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RefusedError("when: expected `in 20 minutes`, `18:30` or `2026-12-24T18:30`") from None
