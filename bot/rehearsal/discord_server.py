@@ -13,13 +13,15 @@ import asyncio
 import secrets
 import ssl
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiohttp import web
 
-from bot.rehearsal.interactions import Interaction, InteractionKind, command_data, form_data, menu_data
+from bot.rehearsal.interactions import Interaction, InteractionKind, command_data, menu_data, press_data
 from bot.rehearsal.main_gateway import GatewaySession, MainGateway
+from bot.rehearsal.menus import Values, choice_data, form_data
 from bot.rehearsal.rest import API, BODY_LIMIT_BYTES, FILES, Rest
 from bot.rehearsal.voice_server import VoiceServer
 from bot.rehearsal.voice_session import VoiceTicket
@@ -168,9 +170,11 @@ class DiscordServer:
         data = command_data(self.world, path, options or {})
         return await self._interact(InteractionKind.COMMAND, guild, person, channel.channel_id, data, None)
 
-    async def submit(self, guild: Guild, person: Person, form: Interaction, values: dict[str, str]) -> Interaction:
+    async def submit(
+        self, guild: Guild, person: Person, form: Interaction, values: Mapping[str, Values]
+    ) -> Interaction:
         """The form that answered `form`, filled in and sent. Raises LookupError for a field that it does not have."""
-        data = form_data(form, values)
+        data = form_data(guild, person.user_id, form.form, values)
         return await self._interact(InteractionKind.MODAL, guild, person, form.channel_id, data, form.source)
 
     async def use_menu(self, guild: Guild, person: Person, name: str, message: Message) -> Interaction:
@@ -188,10 +192,17 @@ class DiscordServer:
     async def press(
         self, guild: Guild, person: Person, message: Message, custom_id: str, values: list[str] | None = None
     ) -> Interaction:
-        """A button pressed (or, with `values`, a menu chosen from). Raises LookupError when the message has no such button."""
-        if values is None and custom_id not in message.buttons:
-            raise LookupError(f"no button {custom_id}; there are: {', '.join(sorted(message.buttons))}")
-        data: Payload = {"custom_id": custom_id, "component_type": 2 if values is None else 3, "values": values or []}
+        """A button pressed. Raises LookupError when the message has no such button. With `values`: as `choose`."""
+        if values is not None:
+            return await self.choose(guild, person, message, custom_id, values)
+        data = press_data(message, custom_id)
+        return await self._interact(InteractionKind.COMPONENT, guild, person, message.channel_id, data, message)
+
+    async def choose(
+        self, guild: Guild, person: Person, message: Message, custom_id: str, values: Sequence[str]
+    ) -> Interaction:
+        """Something chosen from a menu, by ids, values or the names that are shown. Raises LookupError for what it does not offer."""
+        data = choice_data(guild, person.user_id, message, custom_id, values)
         return await self._interact(InteractionKind.COMPONENT, guild, person, message.channel_id, data, message)
 
     async def _interact(

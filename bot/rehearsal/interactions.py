@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
-from bot.rehearsal.world import Guild, Message, Payload, Person, World
+from bot.rehearsal.world import BUTTON, Guild, Message, Payload, Person, World
 
 FIRST_ANSWER_S: Final = 3.0
 EPHEMERAL: Final = 1 << 6
@@ -149,19 +149,11 @@ def menu_data(world: World, name: str, message: Message) -> Payload:
     }
 
 
-def form_data(form: Interaction, values: dict[str, str]) -> Payload:
-    """The `data` of a form as sent: fields that are not named keep what they showed. Raises LookupError."""
-    shown = {
-        part["custom_id"]: part.get("value") or "" for row in form.form["components"] for part in row["components"]
-    }
-    unknown = set(values) - set(shown)
-    if unknown:
-        raise LookupError(f"no field {', '.join(sorted(unknown))}; there are: {', '.join(shown)}")
-    rows = [
-        {"type": 1, "components": [{"type": 4, "custom_id": name, "value": value}]}
-        for name, value in {**shown, **values}.items()
-    ]
-    return {"custom_id": form.form["custom_id"], "components": rows}
+def press_data(message: Message, custom_id: str) -> Payload:
+    """The `data` of a button. Raises LookupError when the message has no such button."""
+    if custom_id not in message.buttons:
+        raise LookupError(f"no button {custom_id}; there are: {', '.join(sorted(message.buttons))}")
+    return {"custom_id": custom_id, "component_type": BUTTON}
 
 
 def _options(level: Payload, path: list[str], options: dict[str, Any], focused: str | None) -> list[Payload]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.local.speech import synthesise
 from bot.rehearsal.discord_server import DiscordServer
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
+from bot.rehearsal.menus import Values
 from bot.rehearsal.recording import Pcm, Sound
 from bot.rehearsal.scene import PersonOfScene
 from bot.rehearsal.world import Channel, Guild, Message, Person
@@ -78,8 +80,12 @@ class Actor:
     async def command(self, channel: Channel, path: str, options: dict[str, Any] | None = None) -> Interaction:
         return await (await self._discord.command(self._guild, self.person, channel, path, options)).wait_reply()
 
-    async def submit(self, form: Interaction, values: dict[str, str]) -> Interaction:
+    async def submit(self, form: Interaction, values: Mapping[str, Values]) -> Interaction:
         return await (await self._discord.submit(self._guild, self.person, form, values)).wait_reply()
 
     async def press(self, message: Message, custom_id: str) -> Interaction:
         return await (await self._discord.press(self._guild, self.person, message, custom_id)).wait_reply()
+
+    async def choose(self, message: Message, custom_id: str, values: Sequence[str]) -> Interaction:
+        """From a menu: by value, id, or the name that it shows. Raises LookupError for what it does not offer."""
+        return await (await self._discord.choose(self._guild, self.person, message, custom_id, values)).wait_reply()

@@ -10,9 +10,10 @@ Each step has exactly one verb:
 
     enters = "Lounge" · leaves = true · runs = "persona use" (with `options`) · presses = "allow" · says = "…" · plays = "file.wav"
     interrupts = "…" (with `after_ms` of the reply heard) · waits_ms = 500 · types = "…" (the /say command)
+    chooses = { menu = "channel", values = ["Lounge"] } (from the newest menu whose id or placeholder holds `menu`; by the names it shows)
 
-A command takes `options`, `attaches` (the text of a file for its attachment, by option name: `{ file = "…" }`) and `fills` (what is
-written into the form that it opens, by field). A step may say what must follow: `reply` (a pattern the companion's words must match, as far as they were heard), `reads` (a pattern
+A command takes `options` and `attaches` (the text of a file for its attachment, by option name: `{ file = "…" }`). Where a command, a button or a
+choice opens a form, `fills` is what is written into it, by field (a list for a menu in it). A step may say what must follow: `reply` (a pattern the companion's words must match, as far as they were heard), `reads` (a pattern
 of the answer to a command or button), `reply_by` (who speaks: the persona's name). Patterns are regular expressions, case ignored.
 """
 
@@ -28,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bot.errors import KithError
 
 SCENES: Final = Path(__file__).parent / "scenes"
-VERBS: Final = ("enters", "leaves", "runs", "presses", "says", "plays", "interrupts", "waits_ms", "types")
+VERBS: Final = ("enters", "leaves", "runs", "presses", "chooses", "says", "plays", "interrupts", "waits_ms", "types")
 
 
 class SceneError(KithError):
@@ -46,6 +47,15 @@ class PersonOfScene(BaseModel):
     locale: str = "en-US"
 
 
+class Choice(BaseModel):
+    """From which menu, and what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    menu: str
+    values: list[str]
+
+
 class Step(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,8 +65,9 @@ class Step(BaseModel):
     runs: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     attaches: dict[str, str] = Field(default_factory=dict)
-    fills: dict[str, str] = Field(default_factory=dict)
+    fills: dict[str, str | list[str]] = Field(default_factory=dict)
     presses: str | None = None
+    chooses: Choice | None = None
     says: str | None = None
     plays: str | None = None
     interrupts: str | None = None

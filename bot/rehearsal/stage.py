@@ -29,6 +29,7 @@ from bot.rehearsal.world import Message
 REPLY_S: Final = 25.0
 SETTLE_S: Final = 0.35
 SOUNDING_S: Final = 0.1
+FOUND_S: Final = 5.0
 
 Progress = Callable[[str], None]
 
@@ -139,9 +140,7 @@ class Stage:
         self._deed(actor, f"/{shown}")
         files = {name: self._house.world.add_file("card.json", text.encode()) for name, text in step.attaches.items()}
         answer = await actor.command(self._house.chat_of(actor), step.runs, {**step.options, **files})
-        if step.fills:
-            answer = await actor.submit(answer, step.fills)
-        self._expect_text(number, step, answer)
+        await self._answered(number, actor, step, answer)
 
     async def _types(self, number: int, actor: Actor, step: Step) -> None:
         self._deed(actor, "/say …")
@@ -150,26 +149,45 @@ class Stage:
 
     async def _presses(self, number: int, actor: Actor, step: Step) -> None:
         assert step.presses is not None
-        panel, button = await self._find_button(actor, step.presses)
+        panel, button = await self._find(actor, step.presses, lambda message: message.buttons)
         self._deed(actor, f"presses “{panel.buttons[button]}”")
-        self._expect_text(number, step, await actor.press(panel, button))
+        await self._answered(number, actor, step, await actor.press(panel, button))
+
+    async def _chooses(self, number: int, actor: Actor, step: Step) -> None:
+        assert step.chooses is not None
+        panel, menu = await self._find(actor, step.chooses.menu, _placeholders)
+        self._deed(actor, f"chooses “{', '.join(step.chooses.values)}” from “{_placeholders(panel)[menu] or menu}”")
+        await self._answered(number, actor, step, await actor.choose(panel, menu, step.chooses.values))
+
+    async def _answered(self, number: int, actor: Actor, step: Step, answer: Interaction) -> None:
+        """What came back: a form is filled in and sent, and what comes of that is read."""
+        if step.fills:
+            answer = await actor.submit(answer, step.fills)
+        self._expect_text(number, step, answer)
 
     def _expect_text(self, number: int, step: Step, answer: Interaction) -> None:
         if step.reads is not None:
             held = re.search(step.reads, answer.text, re.IGNORECASE | re.DOTALL) is not None
             self._check(number, f"an answer like {step.reads!r}", answer.text, held)
 
-    async def _find_button(self, actor: Actor, wanted: str) -> tuple[Message, str]:
-        """The newest button that the actor can see whose id or label contains `wanted`. Raises LookupError."""
-        async with asyncio.timeout(5.0):
-            while True:
-                for message in reversed(self._house.world.messages.values()):
-                    if message.ephemeral_for not in (None, actor.person.user_id):
-                        continue
-                    for button, label in message.buttons.items():
-                        if wanted.lower() in button.lower() or wanted.lower() in label.lower():
-                            return message, button
-                await asyncio.sleep(0.05)
+    async def _find(self, actor: Actor, wanted: str, names: Callable[[Message], dict[str, str]]) -> tuple[Message, str]:
+        """The newest message that the actor can see with a button or menu whose id or words contain `wanted`. Raises LookupError."""
+        try:
+            async with asyncio.timeout(FOUND_S):
+                while True:
+                    for message in self._seen_by(actor):
+                        for custom_id, words in names(message).items():
+                            if wanted.lower() in custom_id.lower() or wanted.lower() in words.lower():
+                                return message, custom_id
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            offered = sorted({words for message in self._seen_by(actor) for words in names(message).values()})
+            raise LookupError(f"{actor.name} sees nothing like {wanted!r}; there are: {', '.join(offered)}") from None
+
+    def _seen_by(self, actor: Actor) -> list[Message]:
+        """Newest first."""
+        readers = (None, actor.person.user_id)
+        return [one for one in reversed(self._house.world.messages.values()) if one.ephemeral_for in readers]
 
     async def _says(self, _: int, actor: Actor, step: Step) -> None:
         assert step.says is not None
@@ -210,6 +228,10 @@ class Stage:
 def _line(caption: Caption) -> str:
     colour = "yellow" if caption.kind is CaptionKind.HEARD else "cyan"
     return f"[{colour}]{caption.speaker}[/{colour}]  {caption.text}{' —' if caption.is_cut else ''}"
+
+
+def _placeholders(message: Message) -> dict[str, str]:
+    return {custom_id: menu.get("placeholder") or "" for custom_id, menu in message.menus.items()}
 
 
 def with_wav(path: Path) -> Scene:

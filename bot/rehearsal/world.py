@@ -26,6 +26,10 @@ MANAGE_GUILD: Final = 1 << 5
 MEMBER_PERMISSIONS: Final = VIEW_CHANNEL | SEND_MESSAGES | CONNECT | SPEAK | (1 << 31) | (1 << 14) | (1 << 25)
 ADMIN_PERMISSIONS: Final = MEMBER_PERMISSIONS | MANAGE_GUILD
 
+BUTTON: Final = 2
+STRING_MENU, USER_MENU, ROLE_MENU, MENTIONABLE_MENU, CHANNEL_MENU = 3, 5, 6, 7, 8
+MENUS: Final = frozenset([STRING_MENU, USER_MENU, ROLE_MENU, MENTIONABLE_MENU, CHANNEL_MENU])
+
 Payload = dict[str, Any]
 
 
@@ -147,7 +151,8 @@ class Guild:
             "communication_disabled_until": None,
         }
 
-    def _role_payload(self, role_id: int, name: str, permissions: int) -> Payload:
+    def role_payload(self, role_id: int) -> Payload:
+        name, permissions = self.roles[role_id]
         return {
             "id": str(role_id),
             "name": name,
@@ -180,7 +185,7 @@ class Guild:
     def payload(self, bot_id: int) -> Payload:
         """GUILD_CREATE without the members intent: the bot itself, and whoever is in voice."""
         seen = {bot_id, *self.voice_states} & set(self.people)
-        roles = [self._role_payload(role_id, name, granted) for role_id, (name, granted) in self.roles.items()]
+        roles = [self.role_payload(role_id) for role_id in self.roles]
         return {
             "id": str(self.guild_id),
             "name": self.name,
@@ -237,16 +242,28 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """custom_id → label of every button on the message."""
+        """custom_id → label of every button on the message, however deep it is nested. One without words shows its emoji."""
         found = _components(self.payload.get("components", []))
-        return {part["custom_id"]: part.get("label", "") for part in found if "custom_id" in part and part["type"] == 2}
+        return {part["custom_id"]: _label(part) for part in found if "custom_id" in part and part["type"] == BUTTON}
+
+    @property
+    def menus(self) -> dict[str, Payload]:
+        """custom_id → the menu, as it was sent, of every menu on the message."""
+        found = _components(self.payload.get("components", []))
+        return {part["custom_id"]: part for part in found if part["type"] in MENUS}
 
 
 def _components(rows: list[Payload]) -> list[Payload]:
+    """All components, the outer ones first: rows, containers, sections with what stands beside their words."""
     found: list[Payload] = []
     for row in rows:
-        found += [row, *_components(row.get("components", []))]
+        beside = [row["accessory"]] if "accessory" in row else []
+        found += [row, *_components([*row.get("components", []), *beside])]
     return found
+
+
+def _label(button: Payload) -> str:
+    return button.get("label") or (button.get("emoji") or {}).get("name") or ""
 
 
 class World:

@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from bot.rehearsal.discord_server import DiscordServer
-from bot.rehearsal.interactions import Interaction, command_data
+from bot.rehearsal.interactions import Interaction, command_data, press_data
+from bot.rehearsal.menus import choice_data, form_data
 from bot.rehearsal.voice_server import VoiceServer
-from bot.rehearsal.world import ChannelKind, World
+from bot.rehearsal.world import ChannelKind, Guild, Message, Payload, World
 
 pytestmark = pytest.mark.shell
 
@@ -71,6 +72,117 @@ def test_a_command_that_nobody_declared_is_named(world: World) -> None:
         command_data(world, "dance", {})
     with pytest.raises(LookupError, match="no option colour of use"):
         command_data(world, "persona use", {"colour": "red"})
+
+
+# ---------------------------------------------------------------------------- menus and forms
+
+
+def message_with(world: World, *components: Payload) -> Message:
+    return world.post(1, {"components": [{"type": 1, "components": [part]} for part in components]}, author=world.bot)
+
+
+def guild_of(world: World) -> Guild:
+    return next(iter(world.guilds.values()))
+
+
+def person_of(guild: Guild) -> int:
+    return next(person.user_id for person in guild.people.values() if not person.is_bot)
+
+
+MENU: Payload = {
+    "type": 3,
+    "custom_id": "scene",
+    "options": [{"label": "Bedtime", "value": "bed", "default": True}, {"label": "Study", "value": "study"}],
+}
+
+
+def test_an_option_is_chosen_by_its_label_or_its_value(world: World) -> None:
+    guild = guild_of(world)
+    for named in ("study", "STUDY", "Study"):
+        data = choice_data(guild, person_of(guild), message_with(world, MENU), "scene", [named])
+        assert data == {"custom_id": "scene", "component_type": 3, "values": ["study"]}
+
+
+def test_what_a_menu_does_not_offer_cannot_be_chosen(world: World) -> None:
+    guild, message = guild_of(world), message_with(world, MENU)
+    with pytest.raises(LookupError, match="no menu pace; there are: scene"):
+        choice_data(guild, 1, message, "pace", ["study"])
+    with pytest.raises(LookupError, match="no Party; it has: Bedtime, Study"):
+        choice_data(guild, 1, message, "scene", ["Party"])
+    with pytest.raises(LookupError, match="wants 1 to 1 values, not 2"):
+        choice_data(guild, 1, message, "scene", ["bed", "study"])
+
+
+def test_a_channel_menu_offers_its_kinds_and_hands_over_the_channel(world: World) -> None:
+    guild = guild_of(world)
+    text = world.add_channel(guild, "general", ChannelKind.TEXT)
+    message = message_with(world, {"type": 8, "custom_id": "where", "channel_types": [0], "max_values": 2})
+    data = choice_data(guild, person_of(guild), message, "where", ["general"])
+    assert data["values"] == [str(text.channel_id)]
+    assert data["resolved"]["channels"][str(text.channel_id)]["name"] == "general"
+    assert int(data["resolved"]["channels"][str(text.channel_id)]["permissions"]) > 0
+    with pytest.raises(LookupError, match="no Lounge; it has: general"):
+        choice_data(guild, person_of(guild), message, "where", ["Lounge"])
+
+
+def test_role_and_user_menus_hand_over_who_is_meant(world: World) -> None:
+    guild = guild_of(world)
+    alice = person_of(guild)
+    roles = choice_data(guild, alice, message_with(world, {"type": 6, "custom_id": "r"}), "r", ["Admins"])
+    assert [role["name"] for role in roles["resolved"]["roles"].values()] == ["Admins"]
+    users = choice_data(guild, alice, message_with(world, {"type": 5, "custom_id": "u"}), "u", ["Alice"])
+    assert users["resolved"]["users"][str(alice)]["global_name"] == "Alice"
+    assert "user" not in users["resolved"]["members"][str(alice)]
+
+
+def test_a_menu_may_be_left_empty_only_where_it_allows_that(world: World) -> None:
+    guild = guild_of(world)
+    optional = message_with(world, {"type": 6, "custom_id": "r", "min_values": 0, "max_values": 5})
+    assert choice_data(guild, 1, optional, "r", [])["values"] == []
+    with pytest.raises(LookupError, match="wants 1 to 1 values, not 0"):
+        choice_data(guild, 1, message_with(world, {"type": 6, "custom_id": "r"}), "r", [])
+
+
+def test_buttons_and_menus_are_found_in_any_nesting(world: World) -> None:
+    inner = {"type": 1, "components": [{"type": 2, "custom_id": "deep", "label": "Deep"}]}
+    section = {
+        "type": 9,
+        "components": [{"type": 10, "content": "Words beside it"}],
+        "accessory": {"type": 2, "custom_id": "beside", "emoji": {"name": "🌙"}},
+    }
+    menu = {"type": 1, "components": [MENU]}
+    body = {"flags": 1 << 15, "components": [{"type": 17, "components": [section, inner, menu]}]}
+    message = world.post(1, body, author=world.bot)
+    assert message.buttons == {"deep": "Deep", "beside": "🌙"}
+    assert list(message.menus) == ["scene"]
+    assert "Words beside it" in message.content
+    assert press_data(message, "beside") == {"custom_id": "beside", "component_type": 2}
+    with pytest.raises(LookupError, match="no button scene; there are: beside, deep"):
+        press_data(message, "scene")
+
+
+def test_a_form_keeps_what_it_showed_where_nothing_is_written(world: World) -> None:
+    guild = guild_of(world)
+    form = {
+        "custom_id": "form",
+        "title": "t",
+        "components": [
+            {"type": 1, "components": [{"type": 4, "custom_id": "name", "value": "Rook"}]},
+            {"type": 1, "components": [{"type": 4, "custom_id": "line"}]},
+            {"type": 10, "content": "Only words"},
+            {"type": 18, "label": "Scene", "component": MENU},
+            {"type": 18, "label": "Who", "component": {"type": 6, "custom_id": "who", "required": True}},
+        ],
+    }
+    data = form_data(guild, person_of(guild), form, {"line": "Ahoy", "who": ["Admins"]})
+    sent = {}
+    for row in data["components"]:
+        part = row["component"] if row["type"] == 18 else row["components"][0]
+        sent[part["custom_id"]] = part.get("value", part.get("values"))
+    assert sent == {"name": "Rook", "line": "Ahoy", "scene": ["bed"], "who": [str(guild.admin_role_id)]}
+    assert list(data["resolved"]) == ["roles"]
+    with pytest.raises(LookupError, match="no field colour; there are: name, line, scene, who"):
+        form_data(guild, 1, form, {"colour": "red"})
 
 
 async def test_a_wrong_token_is_closed_with_4004(world: World) -> None:

@@ -26,6 +26,13 @@ def test_a_step_of_somebody_unknown_is_refused_by_name() -> None:
         parse_scene(PEOPLE + '[[steps]]\nwho = "Ben"\nsays = "a"\n', "s.toml")
 
 
+def test_a_choice_names_its_menu_and_what_is_chosen() -> None:
+    step = '[[steps]]\nwho = "Alice"\nchooses = { menu = "voice", values = ["Lounge"] }\nfills = { name = "A", who = ["B"] }\n'
+    assert parse_scene(PEOPLE + step, "s.toml").steps[0].verb == "chooses"
+    with pytest.raises(SceneError, match=r"steps\.0\.chooses\.values: Field required"):
+        parse_scene(PEOPLE + '[[steps]]\nwho = "Alice"\nchooses = { menu = "voice" }\n', "s.toml")
+
+
 def test_an_unknown_field_is_refused_by_name() -> None:
     with pytest.raises(SceneError, match=r"s\.toml: steps\.0\.shouts: Extra inputs"):
         parse_scene(PEOPLE + '[[steps]]\nwho = "Alice"\nsays = "a"\nshouts = "b"\n', "s.toml")
