@@ -1,48 +1,203 @@
-"""What happens around the calls without anybody asking: members come and go, servers remove the bot."""
+"""What happens around the calls without a command: members come and go, the companion comes and goes by itself, servers remove the bot."""
 
 from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 
 import discord
 import structlog
 from discord.ext import commands
 
 from bot.app import Companion, KithBot
+from bot.attendance import Arrival, Attendance, Bar, may_talk
+from bot.errors import KithError
+from bot.storage.guilds import GuildSettings
 from cogs.panel import Panel, panel_sentence
+from cogs.permissions import check_age_gate, check_may_come, role_ids_of
+
+LOOK_S: Final = 5.0
+"""So often every call is looked at: quiet hours begin without anybody doing anything."""
+
+ADULT: Final = "adult"
+_TOLD: Final = {Bar.QUIET.value: "room-quiet", Bar.ELSEWHERE.value: "room-elsewhere", ADULT: "room-adult"}
+"""What the channel's chat is told, besides what a call's end says by itself."""
+
+VoiceChannel: TypeAlias = discord.VoiceChannel | discord.StageChannel
 
 _log = structlog.get_logger(__name__)
 
 
 class Members(commands.Cog):
-    def __init__(self, companion: Companion) -> None:
-        self._companion = companion
+    def __init__(self, bot: KithBot) -> None:
+        self._bot = bot
+        self._companion: Companion = bot.companion
+        self._attendance = Attendance(bot.companion.settings.kith_alone_s)
+        self._coming: set[int] = set()
+        self._going: set[int] = set()  # of its own accord: nobody sent it away
+        self._watching: asyncio.Task[None] | None = None
+
+    async def cog_load(self) -> None:
+        self._watching = asyncio.create_task(self._watch(), name="attendance")
+
+    async def cog_unload(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    # ------------------------------------------------------------------ what Discord tells
 
     @commands.Cog.listener()
     async def on_voice_state_update(
         self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
     ) -> None:
         self._companion.calls.on_voice_state(member, before, after)
-        is_moved = member.id == member.guild.me.id and before.channel is not None and before.channel != after.channel
-        if is_moved and isinstance(after.channel, (discord.VoiceChannel, discord.StageChannel)):
-            await self._introduce(after.channel)
-
-    async def _introduce(self, channel: discord.VoiceChannel | discord.StageChannel) -> None:
-        """A moderator moved us to other people: they get the panel in their channel's own chat."""
-        status = self._companion.status(channel.guild.id)
-        if status is None:
+        if before.channel == after.channel or (member.bot and member.id != member.guild.me.id):
             return
-        locale = self._companion.locale_of(channel.guild)
-        persona = self._companion.library.get(status.persona_slug)
-        sentence = panel_sentence(self._companion, locale, channel.name, persona)
-        try:
-            await channel.send(sentence, view=Panel(self._companion, locale))
-        except discord.DiscordException as error:
-            _log.warning("panel_not_shown", error=type(error).__name__)
+        if member.id == member.guild.me.id:
+            await self._moved(member.guild, before.channel, after.channel)
+        elif after.channel is not None:
+            await self._come_for(member, after.channel)
+        await self._look(member.guild)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed: what was kept for the server goes at once."""
         await self._companion.forget_guild(guild.id)
 
+    # ------------------------------------------------------------------ what other cogs tell (`bot.dispatch`)
+
+    @commands.Cog.listener()
+    async def on_companion_called(self, guild: discord.Guild) -> None:
+        """Somebody called it in."""
+        self._attendance.called(guild.id)
+
+    @commands.Cog.listener()
+    async def on_companion_sent_away(self, guild: discord.Guild) -> None:
+        """Somebody sent it out by command."""
+        self._attendance.sent_away(guild.id, time.monotonic())
+
+    @commands.Cog.listener()
+    async def on_settings_changed(self, guild: discord.Guild) -> None:
+        """An admin changed a setting: it may have to go."""
+        await self._look(guild)
+
+    # ------------------------------------------------------------------ coming
+
+    async def _come_for(self, member: discord.Member, channel: VoiceChannel) -> None:
+        """Into the channel that a member entered, where the server wants that."""
+        guild = member.guild
+        if self._companion.status(guild.id) is not None or guild.id in self._coming:
+            return
+        self._coming.add(guild.id)
+        try:
+            settings = await self._companion.guilds.get(guild.id)
+            if not settings.auto_join:
+                return
+            arrival = await self._arrival(member, channel)
+            if not self._attendance.comes_for(arrival, settings, datetime.now(UTC), time.monotonic()):
+                return
+            await check_may_come(self._companion, channel, datetime.now(UTC))
+            await self._companion.join(channel, member, channel, self._companion.locale_of(guild))
+            await self._introduce(channel)
+        except KithError as error:  # nobody asked, so nobody is told
+            _log.info("not_come_by_itself", guild_id=guild.id, error=error.key)
+        finally:
+            self._coming.discard(guild.id)
+
+    async def _arrival(self, member: discord.Member, channel: VoiceChannel) -> Arrival:
+        guild_id = member.guild.id
+        await self._companion.ledger.load(guild_id)
+        return Arrival(
+            guild_id,
+            channel.id,
+            role_ids_of(member),
+            is_bot=member.bot,
+            has_agreed=self._companion.ledger.allowed(guild_id, member.id),
+            is_called=self._companion.status(guild_id) is not None,
+        )
+
+    async def _introduce(self, channel: VoiceChannel) -> None:
+        """People who did not call it get the panel in their channel's own chat."""
+        status = self._companion.status(channel.guild.id)
+        if status is None:
+            return
+        locale = self._companion.locale_of(channel.guild)
+        persona = status.persona or await self._companion.cast.of(channel.guild.id)
+        sentence = panel_sentence(self._companion, locale, channel.name, persona)
+        try:
+            await channel.send(sentence, view=Panel(self._companion, locale))
+        except discord.DiscordException as error:
+            _log.warning("panel_not_shown", error=type(error).__name__)
+
+    # ------------------------------------------------------------------ being moved, and going
+
+    async def _moved(self, guild: discord.Guild, before: VoiceChannel | None, after: VoiceChannel | None) -> None:
+        """Ourselves: in, over, or out. Whoever puts us out while people are there, means it."""
+        if after is None:
+            is_own = guild.id in self._going
+            self._going.discard(guild.id)
+            self._attendance.ended(guild.id)
+            if before is not None and not is_own and any(not member.bot for member in before.members):
+                self._attendance.sent_away(guild.id, time.monotonic())
+        elif before is None:
+            self._going.discard(guild.id)
+        else:  # a moderator moved us to other people
+            await self._introduce(after)
+
+    async def _watch(self) -> None:
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                for status in self._companion.calls.statuses():
+                    guild = self._bot.get_guild(status.guild_id)
+                    if guild is not None and guild.id not in self._going:
+                        looks.create_task(self._look(guild), name=f"attendance {guild.id}")
+
+    async def _look(self, guild: discord.Guild) -> None:
+        """Leave, if it is time to."""
+        try:
+            reason = await self._why_go(guild)
+            status = self._companion.status(guild.id)
+            if reason is None or status is None or guild.id in self._going:
+                return
+            self._going.add(guild.id)
+            if await self._companion.calls.leave(guild.id, reason):
+                await self._tell(guild, status.channel_id, reason)
+            else:
+                self._going.discard(guild.id)
+        except KithError as error:
+            _log.warning("call_not_looked_at", guild_id=guild.id, error=error.key)
+
+    async def _why_go(self, guild: discord.Guild) -> str | None:
+        status = self._companion.status(guild.id)
+        channel = guild.get_channel(status.channel_id) if status is not None else None
+        if status is None or not isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
+            return None
+        if status.persona is not None:
+            try:
+                check_age_gate(status.persona, channel)
+            except KithError:
+                return ADULT
+        settings = await self._companion.guilds.get(guild.id)
+        is_heard = any(self._is_heard(settings, member) for member in channel.members)
+        return self._attendance.leaves(guild.id, channel.id, settings, is_heard, datetime.now(UTC), time.monotonic())
+
+    def _is_heard(self, settings: GuildSettings, member: discord.Member) -> bool:
+        is_allowed = self._companion.ledger.allowed(member.guild.id, member.id)
+        return not member.bot and is_allowed and may_talk(settings, role_ids_of(member))
+
+    async def _tell(self, guild: discord.Guild, channel_id: int, reason: str) -> None:
+        channel = guild.get_channel(channel_id)
+        if reason not in _TOLD or not isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
+            return
+        try:
+            await channel.send(self._companion.texts.say(self._companion.locale_of(guild), _TOLD[reason]))
+        except discord.DiscordException as error:
+            _log.warning("end_not_told", guild_id=guild.id, error=type(error).__name__)
+
 
 async def setup(bot: KithBot) -> None:
-    await bot.add_cog(Members(bot.companion))
+    await bot.add_cog(Members(bot))

@@ -20,7 +20,7 @@ from bot.personas.drift import Fault
 from bot.personas.persona import Persona as Character
 from bot.storage.personas import Scope
 from bot.texts import Texts
-from cogs.permissions import check_age_gate, check_may_choose_persona, may_choose, member_of
+from cogs.permissions import check_age_gate, check_may_choose_persona, check_may_use, is_usable, may_choose, member_of
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, take_in
 from cogs.persona_forms import ApprovalButton, PersonaForm, approval
 from cogs.voice import channel_of
@@ -106,6 +106,9 @@ class Persona(
     def __init__(self, companion: Companion) -> None:
         self._companion = companion
         self._texts = companion.texts
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        return await is_usable(self._companion, interaction)
 
     # ------------------------------------------------------------------ choosing
 
@@ -287,6 +290,7 @@ async def setup(bot: KithBot) -> None:
 
     @app_commands.guild_only()
     async def adopt(interaction: discord.Interaction, message: discord.Message) -> None:
+        await check_may_use(companion, member_of(interaction), interaction.permissions)
         await take_in(companion, interaction, card_in(message.attachments))
 
     await bot.add_cog(Persona(companion))

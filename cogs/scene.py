@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.errors import KithError
 from bot.personas.scenes import CUSTOM, SCENES, WORDS_LIMIT, custom_scene
-from cogs.permissions import member_of
+from cogs.permissions import is_usable, member_of
 from cogs.persona_forms import SceneForm
 from cogs.wording import worded
 
@@ -30,6 +30,9 @@ LABELS = {
 class SceneCog(commands.Cog):
     def __init__(self, companion: Companion) -> None:
         self._companion = companion
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        return await is_usable(self._companion, interaction)
 
     @app_commands.command(name=worded("command-scene"), description=worded("command-scene-description"))
     @app_commands.rename(name=worded("option-scene"), words=worded("option-words"))

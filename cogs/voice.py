@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import discord
@@ -12,7 +13,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.errors import KithError
 from cogs.panel import Panel, panel_sentence
-from cogs.permissions import member_of
+from cogs.permissions import check_may_come, check_may_use, member_of
 from cogs.wording import worded
 
 TEXT_LIMIT = 500
@@ -45,6 +46,9 @@ class Voice(commands.Cog):
         member, locale = member_of(interaction), interaction.locale.value
         channel = channel_of(member)
         await interaction.response.defer(thinking=True)
+        await check_may_use(self._companion, member, interaction.permissions)
+        await check_may_come(self._companion, channel, datetime.now(UTC))
+        interaction.client.dispatch("companion_called", member.guild)
         persona = await self._companion.join(channel, member, chat_of(interaction, channel), locale)
         sentence = panel_sentence(self._companion, locale, channel.name, persona)
         await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
@@ -54,6 +58,7 @@ class Voice(commands.Cog):
     async def leave(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True)
+        interaction.client.dispatch("companion_sent_away", member.guild)
         has_left = await self._companion.leave(member.guild.id)
         key = "leave-done" if has_left else "leave-not-here"
         await interaction.edit_original_response(content=self._companion.texts.say(locale, key))
@@ -66,6 +71,7 @@ class Voice(commands.Cog):
     async def say(self, interaction: discord.Interaction, text: Annotated[str, Range[str, 1, TEXT_LIMIT]]) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await check_may_use(self._companion, member, interaction.permissions)
         await self._companion.say(member, text)
         await interaction.edit_original_response(content=self._companion.texts.say(locale, "say-done"))
 
