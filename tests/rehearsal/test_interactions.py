@@ -3,11 +3,16 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
+from discord import ui
+from discord.http import Route
 
+from bot.discord_door import INTENTS, DiscordDoor
 from bot.rehearsal.discord_server import DiscordServer
 from bot.rehearsal.interactions import Interaction, command_data, press_data
 from bot.rehearsal.menus import choice_data, form_data
@@ -265,3 +270,66 @@ async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(wo
         while not seen or seen[-1]["op"] != 11:
             seen.append(json.loads((await socket.receive(timeout=5)).data))
         assert [one["t"] for one in seen] == [None]
+
+
+class Panel(ui.View):
+    """A menu of each kind, and a button that opens a form with one."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=None)
+        self.seen: list[object] = []
+        for item in (ui.RoleSelect[Any](custom_id="role"), ui.ChannelSelect[Any](custom_id="channel"), ui.UserSelect[Any](custom_id="user")):  # fmt: skip
+            item.callback = partial(self.chosen, item)  # type: ignore[method-assign]
+            self.add_item(item)
+
+    async def chosen(self, item: Any, interaction: discord.Interaction) -> None:
+        self.seen += [value.name for value in item.values]
+        await interaction.response.send_message("noted", ephemeral=True)
+
+    @ui.button(label="Write", custom_id="write")
+    async def write(self, interaction: discord.Interaction, _: ui.Button[Any]) -> None:
+        panel = self
+
+        class Form(ui.Modal, title="Form"):
+            words: ui.TextInput[Any] = ui.TextInput(label="Words", custom_id="words")
+            whom: ui.Label[Any] = ui.Label(text="Whom", component=ui.UserSelect(custom_id="whom"))
+
+            async def on_submit(self, interaction: discord.Interaction) -> None:
+                assert isinstance(self.whom.component, ui.UserSelect)
+                panel.seen += [self.words.value, *(user.name for user in self.whom.component.values)]
+                await interaction.response.edit_message(content="written")
+
+        await interaction.response.send_modal(Form())
+
+
+async def test_the_library_reads_choices_and_forms_as_it_reads_discords(world: World) -> None:
+    guild = guild_of(world)
+    person = guild.people[person_of(guild)]
+    lounge = next(iter(guild.channels.values()))
+    async with DiscordServer(world, VoiceServer()) as server, logged_in(server) as client:
+        panel = Panel()
+        client.add_view(panel)
+        message = world.post(lounge.channel_id, {"components": panel.to_components()}, author=world.bot)
+        for menu, name in (("role", "Admins"), ("channel", "Lounge"), ("user", "Alice")):
+            assert (await (await server.choose(guild, person, message, menu, [name])).wait_reply()).text == "noted"
+        form = await (await server.press(guild, person, message, "write")).wait_reply()
+        sent = await server.submit(guild, person, form, {"words": "moss", "whom": "Alice"})
+        assert (await sent.wait_reply()).text == "written"
+        assert panel.seen == ["Admins", "Lounge", "alice", "moss", "alice"]
+
+
+@contextlib.asynccontextmanager
+async def logged_in(server: DiscordServer) -> AsyncIterator[discord.Client]:
+    base = Route.BASE
+    Route.BASE = server.api_base
+    client = DiscordDoor(intents=INTENTS)
+    running = asyncio.create_task(client.start("token"))
+    try:
+        async with asyncio.timeout(10):
+            while not client.is_ready():  # noqa: ASYNC110 -- wait_until_ready() raises before the login
+                await asyncio.sleep(0.01)
+        yield client
+    finally:
+        await client.close()
+        await asyncio.gather(running, return_exceptions=True)
+        Route.BASE = base
