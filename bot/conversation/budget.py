@@ -8,7 +8,8 @@ Money is in millionths of the operator's currency, rounded up. A response pays f
 (input price) and for what it says (output price). Where the provider says what a response used, that counts. Where it does not (StepFun documents no
 `usage`), or says what cannot be, tokens are reckoned from the sound: 12.5 a second heard and 31.25 a second said (25 of sound, one of text with every
 four), which are the rates of Step-Audio 2 mini, the vendor's open model, and more than OpenAI's 10 and 20. StepFun publishes none for its service;
-an hour of talk comes out near the vendor's own estimate of 3.80 CNY. `kith check` shows whether a live service reports usage.
+the sound of an hour, half heard and half said, comes to 4.40 CNY by these rates, a little above the vendor's own estimate of 3.80, and reading the talk again
+comes on top. `kith check` shows whether a live service reports usage.
 
 A response is reserved before it is asked for, and reconciled when it is done. Nobody is listened to beyond a cap and no response is asked for beyond one,
 so a cap is exceeded by the response in flight at most. The day is UTC's.
@@ -69,6 +70,10 @@ WINDING_DOWN: Final = (
 TELL_WINDING_DOWN: Final = "budget-winding-down"
 TELL_SPENT: Final = "budget-spent"
 TELL_MEMBER_SPENT: Final = "budget-member-spent"
+
+
+DUST: Final = 1e-6
+"""Of a millisecond: what sums of parts may be short of a whole one."""
 
 
 class Verdict(StrEnum):
@@ -293,7 +298,9 @@ class Budget:
         taken: list[Entry] = []
         left: dict[tuple[date, int], _Tally] = {}
         for (day, user_id), tally in self._unsaved.items():
-            entry = Entry(user_id, day, int(tally.heard_ms), int(tally.spoken_ms), tally.replies, tally.cost_micros)
+            entry = Entry(
+                user_id, day, int(tally.heard_ms + DUST), int(tally.spoken_ms + DUST), tally.replies, tally.cost_micros
+            )
             if entry != Entry(user_id, day):
                 taken.append(entry)
             rest = _Tally(tally.heard_ms - entry.heard_ms, tally.spoken_ms - entry.spoken_ms)
