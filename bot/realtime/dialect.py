@@ -30,6 +30,7 @@ class Capabilities:
         input_rates_hz, output_rates_hz: PCM rates that can be asked for, the usual one first.
         session_s: how long one session may last; `None`: as long as it likes.
         voice_locks: the voice cannot change any more after the first audio of a session.
+        built_in_search: the model can search the web by itself, as the tool `web_search`.
     """
 
     manual_turns: bool = True
@@ -42,6 +43,7 @@ class Capabilities:
     output_rates_hz: tuple[int, ...] = (24_000,)
     session_s: float | None = None
     voice_locks: bool = True
+    built_in_search: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,15 @@ class Unheard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A function the model may call. `parameters` is a JSON Schema object."""
+    """A function the model may call. `parameters` is a JSON Schema object.
+
+    With `is_built_in` it is the model's own, run where the model runs: only for one whose capabilities say so, and never called here.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    is_built_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.tools.arguments import parse_arguments
 from bot.tools.chance import roll_dice
 from bot.tools.clock import current_time
+from bot.tools.remembering import recall, remember
+from bot.tools.reminding import set_reminder, set_timer
+from bot.tools.search import BUILT_IN, web_search
 from bot.tools.tool import Errand, RefusedError, SearchesWeb, SetsReminders, Tool, ToolRoom
 
 ANSWER_BYTES: Final = 2 * 1024
@@ -31,7 +34,11 @@ CALL_S: Final = 8.0
 FAILED: Final = "the tool failed; do without it and say so if it matters"
 LATE: Final = "the tool took too long; do without it and say so if it matters"
 
-TOOLS: Final[Mapping[str, Tool]] = {one.name: one for one in (roll_dice, current_time)}
+TOOLS: Final[Mapping[str, Tool]] = {
+    one.name: one for one in (remember, recall, roll_dice, current_time, set_timer, set_reminder, web_search)
+}
+
+_specs: Final = {one.name: one.spec for one in TOOLS.values()}
 
 _log = structlog.get_logger(__name__)
 
@@ -51,9 +58,16 @@ class Toolbox:
         self._search = search
         self._now = now
 
-    def specs(self, persona: Persona, settings: GuildSettings, *, has_memory: bool) -> tuple[ToolSpec, ...]:
-        """What the model is offered, in a fixed order: providers cache what does not change."""
-        return tuple(one.spec for one in TOOLS.values() if self._may(one, persona, settings, has_memory=has_memory))
+    def specs(
+        self, persona: Persona, settings: GuildSettings, *, has_memory: bool, has_built_in_search: bool = False
+    ) -> tuple[ToolSpec, ...]:
+        """What the model is offered, in a fixed order: providers cache what does not change.
+
+        `has_built_in_search`: the model brings a search (its capabilities say so), which serves where the operator has none.
+        """
+        specs = [_specs[one.name] for one in TOOLS.values() if self._may(one, persona, settings, has_memory=has_memory)]
+        may_search = ToolName.SEARCH in persona.tools and settings.web_search
+        return (*specs, *([BUILT_IN] if may_search and has_built_in_search and self._search is None else []))
 
     def _may(self, tool: Tool, persona: Persona, settings: GuildSettings, *, has_memory: bool) -> bool:
         if tool.permission not in persona.tools:

@@ -83,7 +83,9 @@ STEPFUN: Final = Service(
     model="stepaudio-2.5-realtime",
     default_voice="linjiajiejie",
     # 24 kHz is what the vendor's samples and most clients use; one shipping client sends 16 kHz, and the reference is silent.
-    capabilities=Capabilities(input_rates_hz=(24_000, 16_000), output_rates_hz=(24_000, 16_000), session_s=30 * 60.0),
+    capabilities=Capabilities(
+        input_rates_hz=(24_000, 16_000), output_rates_hz=(24_000, 16_000), session_s=30 * 60.0, built_in_search=True
+    ),
 )
 LOCAL: Final = Service(
     name="local",
@@ -335,7 +337,11 @@ def _message(item: Item) -> dict[str, Any]:
     return {"type": "message", "role": item.role, "content": [content]}
 
 
-def _function(tool: ToolSpec) -> dict[str, Any]:
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    if tool.is_built_in:
+        # Runs at the server; its type is its name. More than five results only make the answer later.
+        options = {"top_k": 5, "timeout_seconds": 3}
+        return {"type": tool.name, "function": {"description": tool.description, "options": options}}
     # Nested, unlike OpenAI's realtime form.
     function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
     return {"type": "function", "function": function}
@@ -442,10 +448,11 @@ class StepFunDialect:
         }
         if voice is not None:
             session["voice"] = voice
-        if config.tools or self._has_sent_tools:
-            session["tools"] = [_function(tool) for tool in config.tools]
+        tools = [_tool(one) for one in config.tools if self.capabilities.built_in_search or not one.is_built_in]
+        if tools or self._has_sent_tools:
+            session["tools"] = tools
             self._has_sent_tools = True
-        if config.tools:
+        if tools:
             # Only strings are accepted; an object is an "invalid event format".
             session["tool_choice"] = "auto"
         return session
