@@ -1,0 +1,211 @@
+"""Memory as the rest of the house sees it: opened with a call, shown to whom it concerns, changed and forgotten by them, and gone in time.
+
+A change that a member makes here is on the disk when the method returns, and reaches every open call of that server at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.errors import KithError
+from bot.memory.call import USUAL_DAYS, CallMemory, Outcome, Recall, Shelves
+from bot.memory.digest import Digester
+from bot.memory.grams import grams, likeness
+from bot.memory.keepable import may_keep, tidy
+from bot.memory.recollection import SAME
+from bot.memory.shelves import Agreements, Choices, Memories, Recaps, Rules
+from bot.storage.consent import Scope
+from bot.storage.guilds import MemoryMode
+from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint
+
+__all__ = ["CallMemory", "Keeper", "Outcome", "Recall", "told"]
+
+PAUSED: Final = "memory-paused"
+"""A member's choice (`bot.storage.members`)."""
+
+BATCH: Final = 100
+"""Memories that are prepared in one go; then the loop has its turn."""
+
+
+class Keeper:
+    """One per process."""
+
+    def __init__(
+        self,
+        memories: Memories,
+        recaps: Recaps,
+        choices: Choices,
+        ledger: Agreements,
+        guilds: Rules,
+        digester: Digester | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`digester` of `None`: talks are not summed up. `now`: aware UTC."""
+        self._shelves = Shelves(memories, recaps, ledger, guilds, digester, now)
+        self._choices = choices
+        self._open: set[CallMemory] = set()  # bounded by the calls of the process
+
+    async def open_call(self, guild_id: int, channel_id: int, call_id: str) -> CallMemory:
+        """The memory of a call that begins: everything of the guild is opened once. Raises `StorageError`."""
+        async with self._shelves.writing:
+            await self._shelves.agreements.load(guild_id)
+            mode = (await self._shelves.rules.get(guild_id)).memory
+            paused = [
+                user_id for user_id, is_paused in (await self._choices.all_of(guild_id, PAUSED)).items() if is_paused
+            ]
+            memories = await self._shelves.memories.all(guild_id)
+            call = CallMemory(guild_id, channel_id, call_id, self._shelves, mode, paused, self._open.discard)
+            for start in range(0, len(memories), BATCH):
+                for memory in memories[start : start + BATCH]:
+                    call.recollection.put(memory)
+                await asyncio.sleep(0)
+            self._open.add(call)
+        return call
+
+    def _calls(self, guild_id: int) -> Iterable[CallMemory]:
+        return [call for call in self._open if call.guild_id == guild_id]
+
+    # ------------------------------------------------------------------------ what a member sees and does
+
+    async def show(self, guild_id: int, user_id: int) -> list[Memory]:
+        """What is remembered of the member, newest first."""
+        return await self._shelves.memories.of_member(guild_id, user_id)
+
+    async def proposals(self, guild_id: int, user_id: int) -> list[Proposal]:
+        """What the member might want to have remembered."""
+        return await self._shelves.memories.proposals(guild_id, user_id)
+
+    async def settle(
+        self, guild_id: int, user_id: int, proposal_id: str, keep: bool, text: str | None = None
+    ) -> Memory | None:
+        """Keep a proposal (with other words: `text`), or drop it. `None`: dropped, or gone already. Raises `KithError` for words that cannot be kept."""
+        words = _words(text) if text is not None and keep else None
+        async with self._shelves.writing:
+            return await self._settle(guild_id, user_id, proposal_id, keep, words)
+
+    async def _settle(
+        self, guild_id: int, user_id: int, proposal_id: str, keep: bool, words: str | None
+    ) -> Memory | None:
+        found = await self._shelves.memories.proposals(guild_id, user_id)
+        proposal = next((one for one in found if one.proposal_id == proposal_id), None)
+        if not keep and proposal is not None:
+            for call in self._calls(guild_id):
+                call.unwanted(user_id, proposal.text)
+        memory = await self._shelves.memories.settle(guild_id, user_id, proposal_id, keep=keep, text=words)
+        if memory is None:
+            return None
+        for old in await self._shelves.memories.of_member(guild_id, user_id):
+            if old.memory_id != memory.memory_id and likeness(grams(old.text), grams(memory.text)) >= SAME:
+                await self._forget(guild_id, user_id, {old.memory_id})
+        for call in self._calls(guild_id):
+            call.learned(memory)
+        return memory
+
+    async def edit(self, guild_id: int, user_id: int, memory_id: str, text: str) -> Memory | None:
+        """Other words for a memory of the member. `None`: it is gone. Raises `KithError` for words that cannot be kept."""
+        words = _words(text)
+        async with self._shelves.writing:
+            return self._changed(await self._shelves.memories.change(guild_id, user_id, memory_id, text=words))
+
+    async def mute(self, guild_id: int, user_id: int, memory_id: str, on: bool) -> Memory | None:
+        """Do not bring this up again (or do). `None`: it is gone."""
+        async with self._shelves.writing:
+            return self._changed(await self._shelves.memories.change(guild_id, user_id, memory_id, is_muted=on))
+
+    async def share(self, guild_id: int, user_id: int, memory_id: str, on: bool) -> Memory | None:
+        """Whether people who did not hear it may be told. `None`: it is gone."""
+        async with self._shelves.writing:
+            return self._changed(await self._shelves.memories.change(guild_id, user_id, memory_id, is_shareable=on))
+
+    def _changed(self, memory: Memory | None) -> Memory | None:
+        if memory is not None:
+            for call in self._calls(memory.guild_id):
+                call.learned(memory)
+        return memory
+
+    async def forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None = None) -> int:
+        """These memories of the member, or everything of theirs, proposals and recap points too. How many memories went."""
+        async with self._shelves.writing:
+            return await self._forget(guild_id, user_id, memory_ids)
+
+    async def _forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None) -> int:
+        for call in self._calls(guild_id):
+            if memory_ids is None:
+                call.erased(user_id)
+            else:
+                call.dropped(memory_ids, user_id)
+        return await self._shelves.memories.forget(guild_id, user_id, memory_ids)
+
+    def erased(self, guild_id: int, user_id: int) -> None:
+        """The member's data was erased elsewhere (`bot.storage.estate`): open calls know nothing of them any more."""
+        for call in self._calls(guild_id):
+            call.erased(user_id)
+
+    async def pause(self, guild_id: int, user_id: int, is_paused: bool) -> None:
+        """Nothing new of the member is kept or proposed until they say so."""
+        for call in self._calls(guild_id):
+            if is_paused:
+                call.paused.add(user_id)
+        await self._choices.put(guild_id, user_id, PAUSED, True if is_paused else None)
+        for call in self._calls(guild_id):
+            if not is_paused:
+                call.paused.discard(user_id)
+
+    async def is_paused(self, guild_id: int, user_id: int) -> bool:
+        return bool(await self._choices.get(guild_id, user_id, PAUSED))
+
+    async def recap(self, guild_id: int, channel_id: int, present: frozenset[int]) -> list[RecapPoint]:
+        """What the last talks in a channel were about, for people who heard it all; only of members who still agree to a transcript."""
+        await self._shelves.agreements.load(guild_id)
+        points = await self._shelves.recaps.of_channel(guild_id, channel_id, self._shelves.now())
+        return [
+            point
+            for point in points
+            if present and present <= point.heard_by and self._shelves.agreed(guild_id, point.user_id, Scope.TRANSCRIPT)
+        ]
+
+    # ------------------------------------------------------------------------ the house
+
+    async def refresh(self, guild_id: int) -> None:
+        """The server's settings changed: its open calls go by them from now on. (`remember` and `close` look for themselves.)"""
+        mode = (await self._shelves.rules.get(guild_id)).memory
+        for call in self._calls(guild_id):
+            call.mode = mode
+
+    async def keep_house(self, now: datetime, guild_ids: Iterable[int]) -> None:
+        """Retention: what was not used for as long as each guild says goes; proposals are kept or go as their guild's mode says. Raises `StorageError`."""
+        for guild_id in guild_ids:
+            settings = await self._shelves.rules.get(guild_id)
+            if settings.memory is MemoryMode.USUAL:
+                await self._keep_what_nobody_dropped(guild_id, now)
+            unused_since = now - timedelta(days=settings.retention_days)
+            await self._shelves.memories.expire(guild_id, now, unused_since)
+
+    async def _keep_what_nobody_dropped(self, guild_id: int, now: datetime) -> None:
+        await self._shelves.agreements.load(guild_id)
+        for user_id in self._shelves.agreements.who(guild_id, Scope.REMEMBER):
+            if not self._shelves.agreed(guild_id, user_id, Scope.REMEMBER) or await self.is_paused(guild_id, user_id):
+                continue
+            for proposal in await self.proposals(guild_id, user_id):
+                # What was proposed under the strict rule, or by somebody else, is not kept without a word.
+                is_usual = proposal.expires_at - proposal.made_at <= timedelta(days=USUAL_DAYS)
+                if is_usual and proposal.speaker_id == user_id and proposal.expires_at <= now:
+                    await self.settle(guild_id, user_id, proposal.proposal_id, keep=True)
+
+
+def _words(text: str) -> str:
+    words = tidy(text)
+    if not may_keep(words):
+        raise KithError("no text for a memory", key="error-memory-text", most=TEXT_CHARS)
+    return words
+
+
+def told(memories: Sequence[Memory], name_of: Callable[[int], str]) -> tuple[str, ...]:
+    """The lines that instructions carry: `- Alice: likes moss.`"""
+    return tuple(
+        f"- {'Everybody' if memory.subject_id == ROOM else name_of(memory.subject_id)}: {tidy(memory.text)}"
+        for memory in memories
+    )
