@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.storage.database import Database
+from bot.storage.aggregate import Aggregate
 from bot.storage.tables import CallRow
 
 REASON_LIMIT: Final = 64
@@ -25,11 +26,11 @@ class LoggedCall:
     end_reason: str | None
 
 
-class CallLog:
+class CallLog(Aggregate):
     """Raises `StorageError` when the database fails; a call itself never depends on it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    name: ClassVar = "calls"
+    tables: ClassVar = (CallRow,)
 
     async def started(self, guild_id: int, channel_id: int) -> str:
         """Note that a call began; the answer is its id."""
@@ -68,3 +69,15 @@ class CallLog:
                 LoggedCall(row.guild_id, row.call_id, row.channel_id, row.started_at, row.ended_at, row.end_reason)
                 for row in rows
             ]
+
+    # ------------------------------------------------------------------ erase and export
+
+    async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
+        """No call says who was there."""
+
+    async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
+        async with self._written(session) as open_session:
+            await open_session.execute(delete(CallRow).where(CallRow.guild_id == guild_id))
+
+    async def export_member(self, guild_id: int, user_id: int) -> Any:
+        return None

@@ -3,22 +3,27 @@
 `allowed` is answered from memory, at once, and fails closed: a guild that was not loaded has nobody who agreed, and agreement to an
 older notice is none. Agreement counts from its commit on; withdrawal counts from the call on, before the disk is even asked, and
 wins over an agreement that is still on its way. A withdrawal that could not be written stays in force here and is written at the next chance.
+
+Proof: as long as a member is heard or anything is kept of them, the row says which notice they agreed to, when, and when they took it back. Who is
+erased leaves no row, nor a hash of one: with everything gone that the agreement was for there is nothing left to justify, and a hash of an
+id would still be that person's.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.storage.aggregate import Aggregate
 from bot.storage.database import Database
 from bot.storage.tables import ConsentRow
 
-NOTICE_VERSION: Final = 1
+NOTICE_VERSION: Final = 2
 """Raised whenever `consent-explain` changes in substance (model, region, what is kept): then everyone is asked anew."""
 
 
@@ -34,16 +39,18 @@ Subject = tuple[int, int, Scope]
 """Guild, user, scope."""
 
 
-class ConsentLedger:
+class ConsentLedger(Aggregate):
     """One per process. `allowed` may be called from anywhere on the loop; the rest is awaited."""
 
+    name: ClassVar = "consent"
+    tables: ClassVar = (ConsentRow,)
+
     def __init__(self, database: Database, notice_version: int = NOTICE_VERSION) -> None:
-        self._database = database
+        super().__init__(database)
         self._notice_version = notice_version
         self._granted: dict[int, set[Subject]] = {}
         self._unsaved: dict[Subject, datetime] = {}
         self._withdrawals: Counter[Subject] = Counter()
-        self._writing = asyncio.Lock()
 
     def allowed(self, guild_id: int, user_id: int, scope: Scope = Scope.LISTEN) -> bool:
         return (guild_id, user_id, scope) in self._granted.get(guild_id, ())
@@ -61,7 +68,7 @@ class ConsentLedger:
         """Read a guild's agreements, once. Raises `StorageError`; then the guild stays one where nobody agreed."""
         if guild_id in self._granted:
             return
-        async with self._writing:
+        async with self.writing:
             if guild_id in self._granted:
                 return
             before = self._withdrawals.copy()
@@ -83,7 +90,7 @@ class ConsentLedger:
         subject = (guild_id, user_id, scope)
         asked_at = self._withdrawals[subject]
         await self.load(guild_id)
-        async with self._writing:
+        async with self.writing:
             if self._withdrawals[subject] != asked_at:
                 return
             async with self._database.transaction() as session:
@@ -115,7 +122,7 @@ class ConsentLedger:
 
     async def save(self) -> None:
         """Write the withdrawals that are not on the disk yet. What fails is tried again at the next call, and at the end."""
-        async with self._writing:
+        async with self.writing:
             pending = dict(self._unsaved)
             if not pending:
                 return
@@ -129,11 +136,42 @@ class ConsentLedger:
                     del self._unsaved[subject]
 
     async def forget_guild(self, guild_id: int) -> None:
-        """The guild is gone: so is every agreement given in it."""
-        for subject in self._granted.pop(guild_id, set()):
-            self._withdrawals[subject] += 1
-        async with self._writing:
-            async with self._database.transaction() as session:
-                await session.execute(delete(ConsentRow).where(ConsentRow.guild_id == guild_id))
-            for subject in [one for one in self._unsaved if one[0] == guild_id]:
-                del self._unsaved[subject]
+        await self.erase_guild(guild_id)
+
+    # ------------------------------------------------------------------ erase and export
+
+    def let_go(self, guild_id: int, user_id: int | None) -> None:
+        """Nobody who is being erased is heard from here on; should the disk fail, it is a withdrawal that `save` writes later."""
+        subjects = {subject for subject in self._granted.get(guild_id, ()) if user_id in (None, subject[1])}
+        if user_id is not None:
+            subjects |= {(guild_id, user_id, scope) for scope in Scope}
+        for _, user, scope in subjects:
+            self.revoke(guild_id, user, scope)
+
+    async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
+        """Their agreements go, with the proof of them (see above)."""
+        self.let_go(guild_id, user_id)
+        async with self._written(session) as open_session:
+            await open_session.execute(
+                delete(ConsentRow).where(ConsentRow.guild_id == guild_id, ConsentRow.user_id == user_id)
+            )
+
+    async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
+        """The guild is gone: so is every agreement given in it. It counts as one that was not loaded."""
+        self.let_go(guild_id, None)
+        async with self._written(session) as open_session:
+            self._granted.pop(guild_id, None)
+            await open_session.execute(delete(ConsentRow).where(ConsentRow.guild_id == guild_id))
+
+    async def export_member(self, guild_id: int, user_id: int) -> Any:
+        query = select(ConsentRow).where(ConsentRow.guild_id == guild_id, ConsentRow.user_id == user_id)
+        async with self._database.transaction() as session:
+            return [
+                {
+                    "scope": row.scope,
+                    "notice_version": row.notice_version,
+                    "granted_at": row.granted_at.isoformat(),
+                    "withdrawn_at": row.withdrawn_at.isoformat() if row.withdrawn_at else None,
+                }
+                for row in await session.scalars(query.order_by(ConsentRow.scope))
+            ]

@@ -35,6 +35,7 @@ PRAGMAS: Final = (
     "PRAGMA secure_delete=ON",
     "PRAGMA foreign_keys=ON",
 )
+TRUNCATE_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +83,25 @@ class Database:
                 yield session
         except SQLAlchemyError as error:
             raise StorageError(why_not(self._engine.url, error)) from error
+
+    async def clear_log(self) -> None:
+        """Empty SQLite's write-ahead log into the file: what was deleted is then in neither. Raises `StorageError` while another program reads.
+
+        Deleted rows are overwritten in the file by `secure_delete`; the log still holds the pages as they were. Not within a transaction.
+        """
+        if sqlite_path(self._engine.url) is None:
+            return
+        try:
+            async with self._engine.connect() as connection:
+                # SQLAlchemy would begin a transaction, in which there is no checkpoint.
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                [(is_busy, _, _)] = await driver.execute_fetchall(TRUNCATE_LOG)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise StorageError(why_not(self._engine.url, error)) from error
+        if is_busy:
+            raise StorageError(
+                "What was deleted is still in the database's log, since another program reads the database. Close that program and try again."
+            )
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, cast
 
 import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError
 from bot.quiet_hours import parse_quiet_hours
-from bot.storage.database import Database
+from bot.storage.aggregate import Aggregate
 from bot.storage.tables import AuditRow, CallRow, GuildChoiceRow
 
 LISTED: Final = 25
@@ -214,11 +215,11 @@ def parse_choice(name: str, value: Any) -> Any:
         raise KithError(f"{name}: {told}", key="error-setting-value", name=name, expected=told) from None
 
 
-class GuildSettingsRepository:
+class GuildSettingsRepository(Aggregate):
     """Raises `StorageError` when the database fails; what returned is on the disk."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    name: ClassVar = "settings_changed"
+    tables: ClassVar = (GuildChoiceRow, AuditRow)
 
     async def get(self, guild_id: int) -> GuildSettings:
         async with self._database.transaction() as session:
@@ -304,6 +305,27 @@ class GuildSettingsRepository:
         async with self._database.transaction() as session:
             for table in (GuildChoiceRow, AuditRow, CallRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id))
+
+    # ------------------------------------------------------------------ erase and export
+
+    async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
+        """That a setting was changed is the guild's and stays, without the id of who changed it."""
+        mine = (AuditRow.guild_id == guild_id, AuditRow.user_id == user_id)
+        async with self._written(session) as open_session:
+            await open_session.execute(update(AuditRow).where(*mine).values(user_id=0))
+
+    async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
+        async with self._written(session) as open_session:
+            for table in self.tables:
+                await open_session.execute(delete(table).where(table.guild_id == guild_id))
+
+    async def export_member(self, guild_id: int, user_id: int) -> Any:
+        mine = select(AuditRow).where(AuditRow.guild_id == guild_id, AuditRow.user_id == user_id)
+        async with self._database.transaction() as session:
+            return [
+                {"name": row.name, "before": row.before, "after": row.after, "changed_at": row.changed_at.isoformat()}
+                for row in await session.scalars(mine.order_by(AuditRow.changed_at))
+            ]
 
 
 def _json(value: Any, name: str) -> str | None:

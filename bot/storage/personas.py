@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError
-from bot.storage.database import Database
+from bot.storage.aggregate import Aggregate
 from bot.storage.tables import ChannelPersonaRow, GuildPersonaRow, MemberPersonaRow
 
 PERSONAS: Final = 64
@@ -41,11 +42,11 @@ class StoredPersona:
     is_approved: bool
 
 
-class PersonaRepository:
+class PersonaRepository(Aggregate):
     """Raises `StorageError` when the database fails; what returned is on the disk."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    name: ClassVar = "personas"
+    tables: ClassVar = (GuildPersonaRow, ChannelPersonaRow, MemberPersonaRow)
 
     async def all(self, guild_id: int) -> list[StoredPersona]:
         async with self._database.transaction() as session:
@@ -144,25 +145,30 @@ class PersonaRepository:
 
     # ------------------------------------------------------------------ erase and export
 
-    async def forget(self, guild_id: int) -> None:
-        """The guild is gone."""
-        async with self._database.transaction() as session:
-            for table in (GuildPersonaRow, ChannelPersonaRow, MemberPersonaRow):
-                await session.execute(delete(table).where(table.guild_id == guild_id))
+    async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
+        async with self._written(session) as open_session:
+            for table in self.tables:
+                await open_session.execute(delete(table).where(table.guild_id == guild_id))
 
-    async def forget_member(self, guild_id: int, user_id: int) -> None:
+    async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
         """What a member chose for themselves goes; personas they made are the guild's and stay, without their maker's id."""
-        async with self._database.transaction() as session:
-            await session.execute(
+        async with self._written(session) as open_session:
+            await open_session.execute(
                 delete(MemberPersonaRow).where(
                     MemberPersonaRow.guild_id == guild_id, MemberPersonaRow.user_id == user_id
                 )
             )
-            await session.execute(
+            await open_session.execute(
                 update(GuildPersonaRow)
                 .where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.made_by == user_id)
                 .values(made_by=0)
             )
+
+    async def forget(self, guild_id: int) -> None:
+        await self.erase_guild(guild_id)
+
+    async def forget_member(self, guild_id: int, user_id: int) -> None:
+        await self.erase_member(guild_id, user_id)
 
     async def export_member(self, guild_id: int, user_id: int) -> dict[str, Any]:
         """What is kept about a member here."""
