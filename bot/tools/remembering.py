@@ -15,14 +15,16 @@ from bot.tools.words import Name, Phrase
 FOUND: Final = 5
 ME: Final = frozenset({"me", "i", "myself", "我"})
 
+NOBODY: Final = "Not kept: it is not clear who said it. Ask that person to say it again."
+
 _OUTCOMES: Final = {
     "KEPT": "Kept. Mention lightly that you will remember it; do not repeat it.",
     "PROPOSED": "Not kept yet: the person it is about will be asked after the call, privately, whether to keep it.",
     "NOT_AGREED": "Not kept: they have not agreed to be remembered. Say so kindly; they can change that with /consent, or leave it.",
     "OFF_RECORD": "Not kept: the room is off the record now. Say so lightly.",
     "OFF": "Not kept: nothing is remembered on this server.",
-    "FULL": "Not kept: there is no more room for it.",
-    "UNCLEAR": "Not kept: it is not clear who said it or whom it is about. Ask who is meant.",
+    "FULL": "Not kept: that is enough to remember for one call.",
+    "UNCLEAR": "Not kept: expected one short, clear statement that somebody made about themselves, and nothing delicate about another person.",
 }
 """What becomes of something that was to be kept, by the memory's own word for it."""
 
@@ -44,7 +46,7 @@ async def remember(
     if memory is None:
         return {"result": _OUTCOMES["OFF"]}
     if speaker is None:
-        return {"result": _OUTCOMES["UNCLEAR"]}
+        return {"result": NOBODY}
     subject = speaker if about.casefold() in ME else errand.room.user_of(about)
     if subject is None or subject not in errand.present | {speaker}:
         raise RefusedError("about: nobody in the call is called so; expected 'me' or the name of somebody in the call")

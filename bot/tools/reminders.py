@@ -17,7 +17,11 @@ import structlog
 from bot.errors import KithError
 from bot.storage.reminders import Reminder
 
-TRY_AGAIN_S: Final = 60.0
+TRY_AGAIN: Final = timedelta(minutes=1)
+WRITE_S: Final = 20.0
+LOOK_AGAIN_S: Final = 5.0
+"""While something could not be told: what falls due meanwhile must not wait for it."""
+
 GIVEN_UP: Final = timedelta(days=1)
 LONGEST_SLEEP_S: Final = 3_600.0
 """The clock of the day may be set meanwhile."""
@@ -64,10 +68,19 @@ class Reminders:
         self._write = write
         self._now = now
         self._changed = asyncio.Event()
+        self._untold: dict[str, datetime] = {}  # when to try again; bounded by what is due at once
 
     async def set(self, guild_id: int, user_id: int, channel_id: int, text: str, due_at: datetime) -> Reminder:
         """A new one. Raises `KithError` (`error-reminder-many`) when the member has as many as there may be."""
-        reminder = Reminder(guild_id, secrets.token_hex(16), user_id, channel_id, text, due_at, self._now())
+        reminder = Reminder(
+            guild_id=guild_id,
+            reminder_id=secrets.token_hex(16),
+            user_id=user_id,
+            channel_id=channel_id,
+            text=text,
+            due_at=due_at,
+            made_at=self._now(),
+        )
         await self._repository.add(reminder)
         self._changed.set()
         return reminder
@@ -98,27 +111,30 @@ class Reminders:
         """How long there is nothing to do then, in seconds."""
         try:
             due = await self._repository.due(self._now())
-            is_all_told = all([await self._tell(reminder) for reminder in due])
-            if not is_all_told:
-                return TRY_AGAIN_S
+            self._untold = {one.reminder_id: at for one in due if (at := self._untold.get(one.reminder_id)) is not None}
+            for reminder in due:
+                if self._untold.get(reminder.reminder_id, self._now()) <= self._now():
+                    await self._tell(reminder)
             next_due = await self._repository.next_due()
         except KithError as error:
             _log.warning("reminders_unreadable", kind=type(error).__name__)
-            return TRY_AGAIN_S
+            return LOOK_AGAIN_S
+        if self._untold:
+            return LOOK_AGAIN_S
         if next_due is None:
             return LONGEST_SLEEP_S
         return min(max(0.0, (next_due - self._now()).total_seconds()), LONGEST_SLEEP_S)
 
-    async def _tell(self, reminder: Reminder) -> bool:
-        """Whether it is done with."""
+    async def _tell(self, reminder: Reminder) -> None:
+        """Said, written, or noted for later."""
         try:
             if not self._say_in_call(reminder):
-                async with asyncio.timeout(TRY_AGAIN_S):
+                async with asyncio.timeout(WRITE_S):
                     await self._write(reminder)
         except Exception as error:  # one channel that is closed to us must not keep the others from hearing
-            is_given_up = self._now() - reminder.due_at > GIVEN_UP
             _log.warning("reminder_untold", guild_id=reminder.guild_id, kind=type(error).__name__)
-            if not is_given_up:
-                return False
+            if self._now() - reminder.due_at <= GIVEN_UP:
+                self._untold[reminder.reminder_id] = self._now() + TRY_AGAIN
+                return
+        self._untold.pop(reminder.reminder_id, None)
         await self._repository.remove(reminder.guild_id, reminder.reminder_id)
-        return True
