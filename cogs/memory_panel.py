@@ -1,0 +1,310 @@
+"""What the buttons, menus and forms of a member's memories do, and the message after a talk that leads to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, Final, Self, TypeVar
+
+import discord
+import structlog
+from discord import TextStyle, ui
+
+from bot.app import Companion
+from bot.errors import KithError
+from bot.storage.memories import TEXT_CHARS, Memory
+from cogs.memory_buttons import deed, kept_view, offered_view, one_view, show_view
+from cogs.memory_shelf import Shelf, keeping, shelf_of
+from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, kept_words, offered_words, one_words, pages, written
+from cogs.permissions import member_of
+from cogs.persona_forms import TITLE_LIMIT, Form
+
+PATIENCE_S: Final = 1.0
+"""A press that takes longer is acknowledged first: Discord waits for 3 s."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+# ---------------------------------------------------------------------------- answering
+
+
+async def promptly(interaction: discord.Interaction, work: Coroutine[Any, Any, T], *, is_new: bool = False) -> T:
+    """`work`; when it takes its time, Discord hears first that an answer will come (`is_new`: in a message of its own)."""
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+        if not done:
+            await interaction.response.defer(ephemeral=True, thinking=is_new)
+    finally:
+        result = await task
+    return result
+
+
+async def tell(interaction: discord.Interaction, words: str, view: ui.View | None = None, *, is_new: bool) -> None:
+    """For the member's eyes only: a message of its own, or in the place of the page that was pressed."""
+    embed, shown = discord.Embed(description=words), view if view is not None else ui.View()
+    if interaction.response.is_done():
+        await interaction.edit_original_response(content=None, embed=embed, view=shown)
+    elif is_new:
+        await interaction.response.send_message(embed=embed, view=shown, ephemeral=True)
+    else:
+        await interaction.response.edit_message(content=None, embed=embed, view=shown)
+
+
+async def own_shelf(companion: Companion, interaction: discord.Interaction) -> Shelf:
+    member = member_of(interaction)
+    return await shelf_of(companion, member.guild.id, member.id)
+
+
+async def tell_kept(
+    companion: Companion,
+    interaction: discord.Interaction,
+    shelf: Shelf,
+    page: int = 0,
+    *,
+    is_new: bool = False,
+    first: str = "",
+) -> None:
+    """A page of what is kept (the last one, if there are not so many any more), under the line `first`."""
+    locale, texts = interaction.locale.value, companion.texts
+    page = min(page, pages(len(shelf.memories), KEPT_SHOWN) - 1)
+    words = "\n".join(part for part in (first, kept_words(texts, locale, shelf, page)) if part)
+    await tell(interaction, words, kept_view(texts, locale, shelf, page), is_new=is_new)
+
+
+async def tell_offered(
+    companion: Companion,
+    interaction: discord.Interaction,
+    shelf: Shelf,
+    page: int = 0,
+    *,
+    is_new: bool = False,
+    first: str = "",
+) -> None:
+    """A page of what waits for the member's word, under the line `first`."""
+    locale, texts = interaction.locale.value, companion.texts
+    page = min(page, pages(len(shelf.proposals), OFFERED_SHOWN) - 1)
+    words = "\n".join(part for part in (first, offered_words(texts, locale, shelf, page)) if part)
+    await tell(interaction, words, offered_view(texts, locale, shelf, page), is_new=is_new)
+
+
+async def tell_one(
+    companion: Companion, interaction: discord.Interaction, shelf: Shelf, memory: Memory, *, first: str = ""
+) -> None:
+    locale, texts = interaction.locale.value, companion.texts
+    words = "\n".join(part for part in (first, one_words(texts, locale, shelf, memory)) if part)
+    page = shelf.memories.index(memory) // KEPT_SHOWN
+    await tell(interaction, words, one_view(texts, locale, memory, page), is_new=interaction.message is None)
+
+
+# ---------------------------------------------------------------------------- the form
+
+
+class MemoryForm(Form):
+    """One memory in the member's own words. `name` tells forms apart that are open at the same time."""
+
+    def __init__(
+        self,
+        companion: Companion,
+        locale: str,
+        name: str,
+        shown: str,
+        submit: Callable[[discord.Interaction, str], Awaitable[None]],
+    ) -> None:
+        super().__init__(companion, companion.texts.say(locale, "memory-form"), f"kith:memory:form:{name}")
+        self._submit = submit
+        label = companion.texts.say(locale, "memory-form-text")[:TITLE_LIMIT]
+        self._text: ui.TextInput[Self] = ui.TextInput(
+            label=label,
+            custom_id="text",
+            style=TextStyle.paragraph,
+            max_length=TEXT_CHARS,
+            default=shown[:TEXT_CHARS],
+        )
+        self.add_item(self._text)
+
+    async def on_submit(self, interaction: discord.Interaction, /) -> None:
+        await self._submit(interaction, written(self._text.value))
+
+
+async def open_change(companion: Companion, interaction: discord.Interaction, memory: Memory) -> None:
+    """The form of `/memory edit` and of the button."""
+
+    async def submit(later: discord.Interaction, text: str) -> None:
+        async def change() -> Shelf:
+            member = member_of(later)
+            if await keeping(companion).edit(member.guild.id, member.id, memory.memory_id, text) is None:
+                raise KithError("no such memory of this member", key="error-memory-gone")
+            return await own_shelf(companion, later)
+
+        shelf = await promptly(later, change(), is_new=later.message is None)
+        first = companion.texts.say(later.locale.value, "memory-changed")
+        await tell_one(companion, later, shelf, shelf.memory(memory.memory_id), first=first)
+
+    form = MemoryForm(companion, interaction.locale.value, memory.memory_id, memory.text, submit)
+    await interaction.response.send_modal(form)
+
+
+# ---------------------------------------------------------------------------- pages
+
+
+@deed("show")
+async def show(companion: Companion, interaction: discord.Interaction, _: str) -> None:
+    """The button in the room's chat: whoever presses sees their own, or that there is nothing of theirs."""
+    shelf = await promptly(interaction, own_shelf(companion, interaction), is_new=True)
+    await tell_offered(companion, interaction, shelf, is_new=True)
+
+
+@deed("kept")
+async def turn_kept(companion: Companion, interaction: discord.Interaction, page: str) -> None:
+    shelf = await promptly(interaction, own_shelf(companion, interaction))
+    await tell_kept(companion, interaction, shelf, _number(page))
+
+
+@deed("offered")
+async def turn_offered(companion: Companion, interaction: discord.Interaction, page: str) -> None:
+    shelf = await promptly(interaction, own_shelf(companion, interaction))
+    await tell_offered(companion, interaction, shelf, _number(page))
+
+
+@deed("pick")
+async def pick(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    shelf = await promptly(interaction, own_shelf(companion, interaction))
+    await tell_one(companion, interaction, shelf, shelf.memory(memory_id))
+
+
+def _number(page: str) -> int:
+    return int(page) if page.isdecimal() and len(page) < 6 else 0
+
+
+# ---------------------------------------------------------------------------- what waits for the member's word
+
+
+async def settle(
+    companion: Companion, interaction: discord.Interaction, proposal_id: str, *, keep: bool, text: str | None = None
+) -> None:
+    """Keep it (in these words) or drop it, and show what is left. Raises `KithError` when it is settled already, or may not be kept."""
+
+    async def change() -> tuple[Shelf, int]:
+        member, before = member_of(interaction), await own_shelf(companion, interaction)
+        page = before.proposals.index(before.proposal(proposal_id)) // OFFERED_SHOWN
+        if keep:
+            before.check_may_keep()
+        kept = await keeping(companion).settle(member.guild.id, member.id, proposal_id, keep=keep, text=text)
+        if keep and kept is None:
+            raise KithError("settled in the meantime", key="error-memory-settled")
+        return await own_shelf(companion, interaction), page
+
+    shelf, page = await promptly(interaction, change())
+    first = companion.texts.say(interaction.locale.value, "memory-kept" if keep else "memory-dropped")
+    await tell_offered(companion, interaction, shelf, page, first=first)
+
+
+@deed("keep")
+async def keep(companion: Companion, interaction: discord.Interaction, proposal_id: str) -> None:
+    await settle(companion, interaction, proposal_id, keep=True)
+
+
+@deed("drop")
+async def drop(companion: Companion, interaction: discord.Interaction, proposal_id: str) -> None:
+    await settle(companion, interaction, proposal_id, keep=False)
+
+
+@deed("edit")
+async def edit(companion: Companion, interaction: discord.Interaction, proposal_id: str) -> None:
+    shelf = await own_shelf(companion, interaction)
+    proposal = shelf.proposal(proposal_id)
+    shelf.check_may_keep()
+
+    async def submit(later: discord.Interaction, text: str) -> None:
+        await settle(companion, later, proposal_id, keep=True, text=text)
+
+    form = MemoryForm(companion, interaction.locale.value, proposal_id, proposal.text, submit)
+    await interaction.response.send_modal(form)
+
+
+# ---------------------------------------------------------------------------- one memory
+
+
+@deed("change")
+async def change(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    shelf = await own_shelf(companion, interaction)
+    await open_change(companion, interaction, shelf.memory(memory_id))
+
+
+@deed("forget")
+async def forget(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    async def change() -> tuple[Shelf, int, int]:
+        member, before = member_of(interaction), await own_shelf(companion, interaction)
+        page = before.memories.index(before.memory(memory_id)) // KEPT_SHOWN
+        count = await keeping(companion).forget(member.guild.id, member.id, [memory_id])
+        return await own_shelf(companion, interaction), page, count
+
+    shelf, page, count = await promptly(interaction, change())
+    if count == 0:
+        raise KithError("forgotten in the meantime", key="error-memory-gone")
+    first = companion.texts.say(interaction.locale.value, "memory-forgotten", count=count)
+    await tell_kept(companion, interaction, shelf, page, first=first)
+
+
+@deed("forget-all")
+async def forget_all(companion: Companion, interaction: discord.Interaction, _: str) -> None:
+    member, locale = member_of(interaction), interaction.locale.value
+    count = await promptly(interaction, _forget_all(companion, member))
+    await tell(interaction, companion.texts.say(locale, "memory-forgotten-all", count=count), is_new=False)
+
+
+async def _forget_all(companion: Companion, member: discord.Member) -> int:
+    return await keeping(companion).forget(member.guild.id, member.id, None)
+
+
+async def _mark(companion: Companion, interaction: discord.Interaction, memory_id: str, name: str, on: bool) -> None:
+    """Mute or share, and take either back."""
+
+    async def change() -> Shelf:
+        member, keeper = member_of(interaction), keeping(companion)
+        (await own_shelf(companion, interaction)).memory(memory_id)
+        mark = keeper.mute if name == "mute" else keeper.share
+        await mark(member.guild.id, member.id, memory_id, on)
+        return await own_shelf(companion, interaction)
+
+    shelf = await promptly(interaction, change())
+    await tell_one(companion, interaction, shelf, shelf.memory(memory_id))
+
+
+@deed("mute")
+async def mute(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    await _mark(companion, interaction, memory_id, "mute", True)
+
+
+@deed("unmute")
+async def unmute(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    await _mark(companion, interaction, memory_id, "mute", False)
+
+
+@deed("share")
+async def share(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    await _mark(companion, interaction, memory_id, "share", True)
+
+
+@deed("unshare")
+async def unshare(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
+    await _mark(companion, interaction, memory_id, "share", False)
+
+
+# ---------------------------------------------------------------------------- after a talk
+
+
+async def offer_proposals(
+    companion: Companion, channel: discord.abc.Messageable, locale: str, user_ids: Collection[int]
+) -> None:
+    """One short message in the room's chat, if anybody has proposals to look at; it says neither what nor whose. A closed chat is only logged:
+    everybody finds their own with `/memory show` as well."""
+    if not user_ids:
+        return
+    try:
+        await channel.send(companion.texts.say(locale, "memory-offer"), view=show_view(companion.texts, locale))
+    except discord.DiscordException as error:
+        _log.warning("proposals_not_offered", error=type(error).__name__, count=len(user_ids))
