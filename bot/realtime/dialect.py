@@ -26,6 +26,7 @@ class Capabilities:
         manual_turns: the host may switch the model's own detection off, commit utterances and create responses.
         truncation: an interrupted reply can be cut at the server to what was heard.
         per_response_instructions: one response can be told something that the next is not.
+        text_output: a session can answer in text alone.
         input_transcription: what the model understood of speech comes back as text.
         input_rates_hz, output_rates_hz: PCM rates that can be asked for, the usual one first.
         session_s: how long one session may last; `None`: as long as it likes.
@@ -36,6 +37,7 @@ class Capabilities:
     manual_turns: bool = True
     truncation: bool = False
     text_input: bool = True
+    text_output: bool = True
     tools: bool = True
     per_response_instructions: bool = False
     input_transcription: bool = True

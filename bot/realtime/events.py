@@ -64,6 +64,8 @@ class SessionConfig:
     tools: tuple[ToolSpec, ...] = ()
     input_rate_hz: int = 24_000
     output_rate_hz: int = 24_000
+    is_text_only: bool = False
+    """Answers are written, not spoken, where the provider can; elsewhere their sound is simply not used."""
 
 
 # ---------------------------------------------------------------------------- conversation → session
@@ -405,9 +407,12 @@ class AudioDone:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptDelta:
+    """`is_written`: the model writes instead of speaking; these are no words of a sound."""
+
     response_id: str
     item_id: str
     text: str
+    is_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +420,7 @@ class TranscriptDone:
     response_id: str
     item_id: str
     text: str
+    is_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

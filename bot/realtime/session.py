@@ -132,6 +132,7 @@ class Session:
         self._settled_at = 0.0
         self._is_default_voice = False
         self._are_tools_refused = False
+        self._is_text_refused = False
         self._buffered_bytes = 0
         self._is_buffer_clean = False
         self._appended_at = 0.0
@@ -227,6 +228,9 @@ class Session:
             self._out.fault = ModelFault.OVERLOADED
         elif is_configuring and error.kind is ErrorKind.VOICE_REFUSED and not self._is_default_voice:
             self._is_default_voice = True
+            self._configure_again(now)
+        elif is_configuring and self._config.is_text_only and not self._is_text_refused:
+            self._is_text_refused = True
             self._configure_again(now)
         elif is_configuring and self._config.tools and not self._are_tools_refused:
             # One field that a server does not like makes it reject the whole object: again with the least.
@@ -410,7 +414,9 @@ class Session:
                 self._heard.know(event.item_id)
                 self._replies.audio(event, now, self._out)
             case TranscriptDelta() | TranscriptDone():
-                self._replies.words(event, now, self._out)
+                # What is written where sound was asked for is heard by nobody.
+                if self._config.is_text_only or not event.is_written:
+                    self._replies.words(event, now, self._out)
             case ResponseCreated(response_id):
                 self._replies.created(response_id, now, self._out)
             case ResponseDone():
@@ -559,6 +565,8 @@ class Session:
             config = replace(config, voice=None)
         if self._are_tools_refused:
             config = replace(config, tools=())
+        if self._is_text_refused or not self._capabilities.text_output:
+            config = replace(config, is_text_only=False)
         if self._options.attribution is Attribution.INSTRUCTIONS and self._speakers.now is not None:
             speaker = SPEAKING_NOW.format(speaker=self._speakers.now)
             config = replace(config, instructions=f"{config.instructions}\n\n{speaker}")

@@ -574,6 +574,8 @@ class _Line:
         reply = self._fake.reply(tuple(self._talk.history))
         if isinstance(reply, ToolUse):
             await self._call_tool(response_id, reply)
+        elif self._talk.session.get("modalities") == ["text"]:
+            await self._write_reply(response_id, reply.text)
         else:
             await self._speak(response_id, reply)
         self._response = None
@@ -588,6 +590,20 @@ class _Line:
         # The piece of text is in `arguments`, not in `delta`.
         await self.emit(f"{kind}.delta", response_id=response_id, item_id=item_id, arguments=use.arguments[:4], **call)
         await self.emit(f"{kind}.done", response_id=response_id, item_id=item_id, arguments=use.arguments, **call)
+
+    async def _write_reply(self, response_id: str, text: str) -> None:
+        """A session of `["text"]`: no sound, and the words under other names."""
+        item = HistoryItem(self._fake.next_id("item"), "assistant", text)
+        self._talk.history.append(item)
+        shown = {"id": item.item_id, "type": "message", "status": "in_progress", "role": "assistant", "content": None}
+        place = {"response_id": response_id, "item_id": item.item_id, "output_index": 0, "content_index": 0}
+        await self.emit("response.output_item.added", response_id=response_id, output_index=0, item=shown)
+        await self.emit("conversation.item.created", previous_item_id=None, item=shown)
+        await self.emit("response.content_part.added", **place, part={"type": "text"})
+        for start in range(0, len(text), 40):
+            await self.emit("response.text.delta", **place, delta=text[start : start + 40])
+        await self.emit("response.text.done", **place, text=text)
+        await self.emit("response.output_item.done", response_id=response_id, output_index=0, item=shown)
 
     async def _speak(self, response_id: str, reply: SpokenReply) -> None:
         self._has_spoken = True

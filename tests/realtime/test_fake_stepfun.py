@@ -282,3 +282,15 @@ async def test_speech_ends_the_services_own_response_only_where_it_is_asked_to()
             await client.until("input_audio_buffer.speech_started")
             wanted = "response.done" if cancels else "response.audio.delta"
             await client.until(wanted)
+
+
+async def test_a_session_of_text_alone_gets_words_under_their_own_names_and_no_sound() -> None:
+    async with FakeStepFun() as server, calling(server) as client:
+        await client.say("session.update", session={"modalities": ["text"]})
+        await client.until("session.updated")
+        await client.say("conversation.item.create", item=USER)
+        await client.say("response.create")
+        await client.until("response.done")
+        words = "".join(event["delta"] for event in client.got if event["type"] == "response.text.delta")
+        assert words == "I heard: hi"
+        assert not any(kind.startswith("response.audio") for kind in client.types)

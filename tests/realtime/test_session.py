@@ -199,6 +199,33 @@ def test_a_refused_configuration_is_tried_again_without_tools() -> None:
     assert room.told == [ModelReady("s1", TurnMode.MANUAL)]
 
 
+def test_a_server_that_knows_no_text_alone_is_asked_for_sound_as_well() -> None:
+    room = Room(config=SessionConfig("", is_text_only=True), is_open=False)
+    room.hear(SessionCreated("s1"))
+    assert room.sent == [Configure(SessionConfig("", is_text_only=True))]
+    room.hear(error(ErrorKind.UNSUPPORTED))
+    assert room.sent == [Configure(SessionConfig(""))]
+    room.hear(SessionUpdated())
+    assert room.told == [ModelReady("s1", TurnMode.MANUAL)]
+
+
+def test_a_provider_without_text_alone_is_not_even_asked() -> None:
+    room = Room(Capabilities(text_output=False), SessionConfig("", is_text_only=True), is_open=False)
+    room.hear(SessionCreated("s1"))
+    assert room.sent == [Configure(SessionConfig(""))]
+
+
+@pytest.mark.parametrize("is_text_only", [True, False])
+def test_written_words_count_only_where_writing_was_asked_for(is_text_only: bool) -> None:
+    room = Room(config=SessionConfig("", is_text_only=is_text_only))
+    room.do(AddText("Sum it up."), Respond())
+    room.hear(
+        ResponseCreated("r1"), TranscriptDelta("r1", "i1", "So", True), TranscriptDone("r1", "i1", "So be it.", True)
+    )
+    words = [event.text for event in room.told if isinstance(event, ReplyWords)]
+    assert words == (["So", " be it."] if is_text_only else [])
+
+
 def test_a_refused_voice_falls_back_to_the_default_once() -> None:
     room = Room(config=SessionConfig("", voice="nobody"), is_open=False)
     room.hear(SessionCreated("s1"), error(ErrorKind.VOICE_REFUSED))

@@ -136,6 +136,12 @@ def test_the_session_is_flat_and_speaks_pcm16() -> None:
     }
 
 
+def test_a_session_of_text_alone_says_so_and_its_words_are_marked_as_written() -> None:
+    assert session_of(SessionConfig("", is_text_only=True))["modalities"] == ["text"]
+    written = [event for event in recorded("quiet") if isinstance(event, (TranscriptDelta, TranscriptDone))]
+    assert [(event.text, event.is_written) for event in written] == [("Fi", True), ("Fine.", True)]
+
+
 def test_tools_are_nested_and_the_choice_is_a_word() -> None:
     session = session_of(SessionConfig("", tools=(DICE,)))
     assert session["tool_choice"] == "auto"
@@ -237,7 +243,7 @@ def test_every_client_event_has_its_message_and_no_id_of_ours(event: Any, messag
         ("server_vad", "SpeechStarted SpeechStopped Committed ResponseCreated ResponseDone"),
         ("mislabelled", "ResponseCreated AudioDelta ResponseDone ResponseDone SpeechStopped"),
         ("tools", "ItemCreated Ignored FunctionCalled"),
-        ("quiet", "Ignored Ignored Ignored Ignored Ignored Ignored ItemDeleted"),
+        ("quiet", "Ignored Ignored TranscriptDelta TranscriptDone Ignored Ignored ItemDeleted"),
     ],
 )
 def test_recorded_messages_mean_what_they_should(name: str, meaning: str) -> None:

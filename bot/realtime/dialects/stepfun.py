@@ -170,6 +170,7 @@ class _Event(msgspec.Struct):
     arguments: str | None = None
     delta: str | None = None
     transcript: str | None = None
+    text: str | None = None
     session: _Session | None = None
     item: _Item | None = None
     response: _Response | None = None
@@ -251,10 +252,13 @@ _READERS: Final[Mapping[str, Callable[[_Event], ServerEvent]]] = {
     "response.audio_transcript.done": lambda e: TranscriptDone(
         e.response_id or "", e.item_id or "", e.transcript or ""
     ),
+    # Written answers: of a session that was asked for them, and now and then of one that was not.
+    "response.text.delta": lambda e: TranscriptDelta(e.response_id or "", e.item_id or "", e.delta or "", True),
+    "response.text.done": lambda e: TranscriptDone(e.response_id or "", e.item_id or "", e.text or "", True),
     "response.function_call_arguments.done": _function_called,
     "error": lambda e: _error(e.error or _Error(code=e.code, message=e.message)),
 }
-"""What is not listed is of no consequence here: thinking (never spoken, never shown), text-only parts, rate limits, whatever is new."""
+"""What is not listed is of no consequence here: thinking (never spoken, never shown), content parts, rate limits, whatever is new."""
 
 # ---------------------------------------------------------------------------- what its errors mean
 
@@ -439,7 +443,8 @@ class StepFunDialect:
     def _session(self, config: SessionConfig) -> dict[str, Any]:
         voice = self._voice(config.voice)
         session: dict[str, Any] = {
-            "modalities": ["text", "audio"],
+            # The page calls both together the only value; text alone is taken by the service all the same.
+            "modalities": ["text"] if config.is_text_only else ["text", "audio"],
             "instructions": self._instructions(config.instructions, voice),
             "input_audio_format": "pcm16",
             "output_audio_format": "pcm16",
