@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from tool_rooms import NOW, asked, persona, room
 
 from bot.tools.clock import due_time
 from bot.tools.tool import RefusedError
-from tool_rooms import NOW, asked, persona, room
 
 pytestmark = pytest.mark.core
 
@@ -64,13 +64,11 @@ def test_a_spoken_time_is_understood(when: str, meant: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["", "soon", "25:00", "2026-12-24", "2026-13-01T00:00", "in -5 minutes", "0001-01-01T00:00", "in 5 years"]
+    "when", ["", "soon", "25:00", "2026-12-24", "2026-13-01T00:00", "in -5 minutes", "in 5 years", "0001-01-01T00:00"]
 )
 def test_what_is_no_time_is_refused_with_examples(when: str) -> None:
-    try:
-        assert due_time(when, ZoneInfo("Pacific/Kiritimati"), NOW) < NOW
-    except RefusedError as refusal:
-        assert "in 20 minutes" in str(refusal)
+    with pytest.raises(RefusedError, match="in 20 minutes"):
+        due_time(when, ZoneInfo("Pacific/Kiritimati"), NOW)
 
 
 async def test_an_answer_is_json_for_the_model() -> None:

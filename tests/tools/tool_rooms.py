@@ -24,13 +24,13 @@ def persona(*tools: ToolName) -> Persona:
     return Library.load(SHIPPED).get("xiaoyue").model_copy(update={"tools": tools or tuple(ToolName)})
 
 
-def room(memory: RoomMemory | None = None, who: Persona | None = None, **settings: Any) -> ToolRoom:
+def room(kept: RoomMemory | None = None, who: Persona | None = None, **settings: Any) -> ToolRoom:
     return ToolRoom(
         guild_id=GUILD,
         channel_id=CHANNEL,
         persona=who or persona(),
         settings=GuildSettings(guild_id=GUILD, **settings),
-        memory=memory,
+        memory=kept,
         name_of=lambda user_id: NAMES.get(user_id, "Someone"),
         user_of=lambda name: next((one for one, known in NAMES.items() if known.casefold() == name.casefold()), None),
         language="en",

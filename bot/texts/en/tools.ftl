@@ -19,3 +19,6 @@ reminder-due = you asked me to remind you: { $text }
 reminder-due-blank = you asked me to remind you of something about now. I can no longer read what it was, sorry.
 reminder-late = you asked me to remind you at <t:{ $at }:t>, and I could not: { $text }
 error-reminder-unknown = You have no such reminder any more. `/reminders show` lists yours.
+error-reminder-many = You have { $count } reminders already, as many as there may be. `/reminders cancel` takes one away.
+error-reminder-empty = A reminder needs a word or two of what it is about.
+error-reminder-long = That reminder has { $length } characters; I take at most { $limit }.

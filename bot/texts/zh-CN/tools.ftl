@@ -18,3 +18,6 @@ reminder-due = 你让我提醒你：{ $text }
 reminder-due-blank = 差不多这会儿你让我提醒一件事，可我读不出是什么了，抱歉。
 reminder-late = 你让我 <t:{ $at }:t> 提醒你，当时没能说上：{ $text }
 error-reminder-unknown = 你没有这条提醒了。用 `/提醒 查看` 看看还有哪些。
+error-reminder-many = 你已经有 { $count } 条提醒，满了。先用 `/提醒 取消` 去掉一条吧。
+error-reminder-empty = 提醒总得有几个字，说说是什么事。
+error-reminder-long = 这条提醒有 { $length } 个字，最多 { $limit } 个。
