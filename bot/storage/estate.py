@@ -29,14 +29,14 @@ class Estate:
         async with self._everything(guild_id, user_id) as session:
             for aggregate in self.aggregates:
                 await aggregate.erase_member(guild_id, user_id, session)
-        await self._database.clear_log()
+        await self._database.scrub()
 
     async def erase_guild(self, guild_id: int) -> None:
         """No row of this guild is left, and no key that would open a copy of one."""
         async with self._everything(guild_id, None) as session:
             for aggregate in self.aggregates:
                 await aggregate.erase_guild(guild_id, session)
-        await self._database.clear_log()
+        await self._database.scrub()
 
     async def export_member(self, guild_id: int, user_id: int) -> dict[str, Any]:
         """As JSON takes it: a part an aggregate, by its name. Ids as text, since 64 bits do not fit into the numbers of every reader."""

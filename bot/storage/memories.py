@@ -1,6 +1,6 @@
 """What is remembered, of whom, and who knows it; and keeping it. Texts are sealed on the way in and opened on the way out. Times are aware UTC.
 
-What is forgotten is gone from the tables, from the free pages (`secure_delete`) and from the write-ahead log before the call returns. A row that
+What is forgotten is gone from the tables, from the free pages and from the write-ahead log before the call returns (`Database.scrub`). A row that
 does not open is as if it were not there, and counted in the log; it can be forgotten like any other.
 """
 
@@ -195,7 +195,7 @@ class MemoryRepository(Aggregate):
                 await session.execute(update(MemoryRow).where(*place).values(**values))
             rows = (await session.execute(_MEMORIES.where(*place))).all()
         if text is not None:
-            await self._database.clear_log()
+            await self._database.scrub()
         return next(iter(_opened(cipher, rows, _memory)), None)
 
     async def forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None = None) -> int:
@@ -215,7 +215,7 @@ class MemoryRepository(Aggregate):
                 count = 0
                 for some in _in_parts(memory_ids):
                     count += await _delete(session, MemoryRow, *mine, MemoryRow.memory_id.in_(some))
-        await self._database.clear_log()
+        await self._database.scrub()
         return count
 
     async def mark_used(self, guild_id: int, memory_ids: Collection[str], now: datetime) -> None:
@@ -229,7 +229,10 @@ class MemoryRepository(Aggregate):
                 )
 
     async def expire(self, guild_id: int, now: datetime, unused_since: datetime) -> int:
-        """Retention: memories that nobody used since then (or were made before and never used), and whatever is past its own time."""
+        """Retention: memories that nobody used since then (or were made before and never used), and whatever is past its own time.
+
+        Answers how many rows went. Copies that SQLite left in the gaps of its pages follow within the hour (`scrub(at_once=False)`).
+        """
         async with self._database.transaction() as session:
             count = await _delete(
                 session,
@@ -240,7 +243,7 @@ class MemoryRepository(Aggregate):
             for table in (ProposalRow, RecapRow):
                 count += await _delete(session, table, table.guild_id == guild_id, table.expires_at <= now)
         if count:
-            await self._database.clear_log()
+            await self._database.scrub(at_once=False)
         return count
 
     # ------------------------------------------------------------------ proposals
@@ -288,8 +291,8 @@ class MemoryRepository(Aggregate):
                 await _make_room(session, guild_id)
                 session.add(_memory_row(cipher, memory))
             await _delete(session, ProposalRow, *place)
-        if row is not None:
-            await self._database.clear_log()
+        if row is not None and (not keep or own is not None):
+            await self._database.scrub()
         return memory
 
     # ------------------------------------------------------------------ erase and export
@@ -363,7 +366,7 @@ class RecapRepository(Aggregate):
         """Every point by this member; gone from the files when it returns."""
         async with self._database.transaction() as session:
             count = await _delete(session, RecapRow, RecapRow.guild_id == guild_id, RecapRow.user_id == user_id)
-        await self._database.clear_log()
+        await self._database.scrub()
         return count
 
     # ------------------------------------------------------------------ erase and export

@@ -86,12 +86,12 @@ class ReminderRepository(Aggregate):
         return await self._opened(select(ReminderRow).where(*mine).order_by(ReminderRow.due_at))
 
     async def remove(self, guild_id: int, reminder_id: str) -> bool:
-        """Done or called off: gone from the files too. False: there was none."""
+        """Done or called off. False: there was none."""
         query = delete(ReminderRow).where(ReminderRow.guild_id == guild_id, ReminderRow.reminder_id == reminder_id)
         async with self._database.transaction() as session:
             result: Any = await session.execute(query)
         if result.rowcount:
-            await self._database.clear_log()
+            await self._database.scrub(at_once=False)
         return bool(result.rowcount)
 
     async def _opened(self, query: Any) -> list[Reminder]:

@@ -100,7 +100,7 @@ class Vault(Aggregate):
     async def forget_guild(self, guild_id: int) -> None:
         """The key goes, from memory and disk: whatever was sealed with it is noise from here on, in backups too."""
         await self.erase_guild(guild_id)
-        await self._database.clear_log()
+        await self._database.scrub()
 
     # ------------------------------------------------------------------ erase and export
 
