@@ -189,13 +189,14 @@ async def settle(
 
     async def change() -> tuple[Shelf, int]:
         member, before = member_of(interaction), await own_shelf(companion, interaction)
-        page = before.proposals.index(before.proposal(proposal_id)) // OFFERED_SHOWN
+        proposal = before.proposal(proposal_id)
         if keep:
             before.check_may_keep()
         kept = await keeping(companion).settle(member.guild.id, member.id, proposal_id, keep=keep, text=text)
-        if keep and kept is None:
+        after = await own_shelf(companion, interaction)
+        if kept is None and (keep or after.was_kept(proposal)):
             raise KithError("settled in the meantime", key="error-memory-settled")
-        return await own_shelf(companion, interaction), page
+        return after, before.proposals.index(proposal) // OFFERED_SHOWN
 
     shelf, page = await promptly(interaction, change())
     first = companion.texts.say(interaction.locale.value, "memory-kept" if keep else "memory-dropped")

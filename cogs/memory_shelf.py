@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from datetime import timedelta
+from typing import Any, cast
 
 from bot.app import Companion
 from bot.errors import KithError
+from bot.memory.call import USUAL_DAYS
+from bot.memory.keeper import Keeper
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
-from bot.storage.memories import Memory, Proposal, RecapPoint
+from bot.storage.memories import Memory, Proposal
 
 
-class Keeping(Protocol):
-    """What these commands ask of `bot.memory.keeper.Keeper`. Everything raises `StorageError`, and concerns one member's own alone."""
-
-    async def show(self, guild_id: int, user_id: int, /) -> list[Memory]: ...
-    async def proposals(self, guild_id: int, user_id: int, /) -> list[Proposal]: ...
-    async def settle(
-        self, guild_id: int, user_id: int, proposal_id: str, /, keep: bool, text: str | None = None
-    ) -> Memory | None: ...
-    async def edit(self, guild_id: int, user_id: int, memory_id: str, text: str, /) -> Memory | None: ...
-    async def mute(self, guild_id: int, user_id: int, memory_id: str, on: bool, /) -> Memory | None: ...
-    async def share(self, guild_id: int, user_id: int, memory_id: str, on: bool, /) -> Memory | None: ...
-    async def forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None, /) -> int: ...
-    async def pause(self, guild_id: int, user_id: int, is_paused: bool, /) -> Any: ...
-    async def is_paused(self, guild_id: int, user_id: int, /) -> bool: ...
-    async def recap(self, guild_id: int, channel_id: int, present: frozenset[int], /) -> list[RecapPoint]: ...
-
-
-def keeping(companion: Companion) -> Keeping:
+def keeping(companion: Companion) -> Keeper:
     return cast("Any", companion).keeper  # type: ignore[no-any-return]
 
 
@@ -59,6 +44,18 @@ class Shelf:
             if proposal.proposal_id == proposal_id:
                 return proposal
         raise KithError("no such proposal to this member", key="error-memory-settled")
+
+    def keeps_unasked(self, proposal: Proposal) -> bool:
+        """Whether it is kept when its time is up, unless it is dropped before: what members said of themselves, where that is the rule."""
+        if self.mode is not MemoryMode.USUAL or not self.is_agreed or self.is_paused:
+            return False
+        is_usual = proposal.expires_at - proposal.made_at <= timedelta(days=USUAL_DAYS)
+        return is_usual and proposal.speaker_id == self.user_id
+
+    def was_kept(self, proposal: Proposal) -> bool:
+        """Whether one of the memories comes from this proposal: it has its moment and its speaker."""
+        origin = (proposal.made_at, proposal.speaker_id, proposal.kind)
+        return any((one.made_at, one.speaker_id, one.kind) == origin for one in self.memories)
 
     def check_may_keep(self) -> None:
         """Raises `KithError` where nothing new may be kept of this member."""

@@ -54,9 +54,9 @@ def written(text: str) -> str:
     # Discord's client keeps to the form's limit; another one may not. Compatibility form can be longer than what was typed.
     cleaned = tidy(text) if len(text) <= TEXT_CHARS else text
     if len(cleaned) > TEXT_CHARS:
-        raise KithError(f"{len(cleaned)} characters", key="error-memory-long", count=len(cleaned), limit=TEXT_CHARS)
+        raise KithError(f"{len(cleaned)} characters", key="error-memory-long", length=len(cleaned), limit=TEXT_CHARS)
     if not cleaned:
-        raise KithError("no visible words", key="error-memory-empty", limit=TEXT_CHARS)
+        raise KithError("no visible words", key="error-memory-empty")
     return cleaned
 
 
@@ -140,10 +140,11 @@ def about_memory(texts: Texts, locale: str, shelf: Shelf, memory: Memory) -> str
 
 
 def about_proposal(texts: Texts, locale: str, shelf: Shelf, proposal: Proposal) -> str:
+    outcome = "memory-kept-on" if shelf.keeps_unasked(proposal) else "memory-gone-on"
     parts = (
         texts.say(locale, KINDS[proposal.kind]),
         said_by(texts, locale, shelf.user_id, proposal.speaker_id),
-        texts.say(locale, "memory-open-until", until=seconds(proposal.expires_at)),
+        texts.say(locale, outcome, when=seconds(proposal.expires_at)),
     )
     return "-# " + " · ".join(parts)
 
