@@ -36,6 +36,7 @@ COGS: Final = (
     "cogs.consent",
     "cogs.status",
     "cogs.members",
+    "cogs.settings",
 )
 GUILDS_QUIET_S: Final = 1.0
 """No further server is described for so long: all are there. One that comes later is welcome too."""

@@ -53,7 +53,17 @@ async def test_commands_are_declared_in_both_languages_for_servers_only(
 ) -> None:
     async with on_stage(tmp_path, monkeypatch) as stage:
         commands = {command["name"]: command for command in stage.world.commands}
-        assert set(commands) == {"join", "leave", "say", "persona", "consent", "status", "scene", "Adopt as persona"}
+        assert set(commands) == {
+            "join",
+            "leave",
+            "say",
+            "persona",
+            "consent",
+            "status",
+            "scene",
+            "settings",
+            "Adopt as persona",
+        }
         assert {option["name"] for option in commands["persona"]["options"]} == PERSONA_COMMANDS
         assert {option["name"] for option in commands["consent"]["options"]} == {"allow", "stop", "explain"}
         for command in commands.values():

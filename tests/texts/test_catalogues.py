@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import bot.texts
 from bot.errors import ModelFault, VoiceFault
 from bot.texts import CHINESE, ENGLISH, LOCALES, VALUE_LIMIT, Texts, clean
+from cogs.settings_words import settings_keys
 
 pytestmark = pytest.mark.core
 
@@ -28,6 +29,7 @@ MADE_OF_PARTS = {
     *(f"error-voice-{fault}" for fault in VoiceFault),
     *(f"error-model-{fault}" for fault in ModelFault),
     *(f"panel-{name}" for name in ("allow", "stop", "explain")),
+    *settings_keys(),
     "language-en",
     "language-zh",
     "model-local",

@@ -1,0 +1,196 @@
+"""/settings: every setting of a server in one panel that only its admin sees; what is changed acts at once and leaves a line in the audit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import discord
+import structlog
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.app import Companion, KithBot, answer_fault
+from bot.errors import KithError
+from bot.faults import fault_sentence
+from bot.storage.guilds import SETTINGS, Change, GuildSettings, PickPersona, Section, Switch, Write, row_of
+from cogs.permissions import check_manages, member_of
+from cogs.settings_choices import gone_in, options_of, value_of, words_for
+from cogs.settings_controls import (
+    AUDIT,
+    OPTIONS,
+    Act,
+    Press,
+    control_view,
+    form,
+    page_view,
+    press_of,
+    written_in,
+)
+from cogs.settings_values import Unreadable, checked, mark_of
+from cogs.settings_words import Words, audit, change_line, control, page
+from cogs.wording import worded
+
+CHANGES_SHOWN: Final = 10
+
+_log = structlog.get_logger(__name__)
+
+
+class SettingsPanel(commands.Cog):
+    def __init__(self, companion: Companion) -> None:
+        self._companion = companion
+        self._texts = companion.texts
+
+    @app_commands.command(name=worded("command-settings"), description=worded("command-settings-description"))
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.guild_only()
+    async def settings(self, interaction: discord.Interaction) -> None:
+        member = member_of(interaction)
+        check_manages(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        content, view = await self._page(member.guild, interaction.locale.value, Section.WHO.value)
+        await interaction.edit_original_response(content=content, view=view)
+
+    # ------------------------------------------------------------------ presses, choices and forms
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Every press on a panel, however old it is and whoever made it."""
+        if interaction.type not in {discord.InteractionType.component, discord.InteractionType.modal_submit}:
+            return
+        data: dict[str, Any] = dict(interaction.data or {})
+        press = press_of(str(data.get("custom_id", "")))
+        if press is None:
+            return
+        try:
+            await self._pressed(interaction, press, data)
+        except Exception as error:  # answered to the admin, and logged if it is a bug
+            await answer_fault(self._texts, interaction, error)
+
+    async def _pressed(self, interaction: discord.Interaction, press: Press, data: dict[str, Any]) -> None:
+        member = member_of(interaction)
+        check_manages(interaction)
+        if press.is_expired(time.time()):
+            raise KithError("an old panel", key="error-settings-expired")
+        chosen = [str(value) for value in data.get("values", [])]
+        match press.act:
+            case Act.PAGE:
+                await self._show(interaction, member.guild, press.what)
+            case Act.CHANGE:
+                await self._chosen(interaction, member, chosen)
+            case Act.SET | Act.CLEAR | Act.WRITE:
+                if press.what not in SETTINGS:
+                    raise KithError("a setting of another Kith", key="error-settings-expired")
+                text = written_in(data.get("components", []))
+                await self._set(interaction, member, press, chosen, text)
+
+    async def _chosen(self, interaction: discord.Interaction, member: discord.Member, chosen: list[str]) -> None:
+        """Which setting to change: a switch is switched, a typed one shows its form, any other one its control."""
+        name, mark, switched = [*(chosen or [""])[0].split(":"), "", ""][:3]
+        if name not in SETTINGS:
+            raise KithError("a setting of another Kith", key="error-settings-expired")
+        row = row_of(name)
+        if isinstance(row, Switch):
+            await self._choose(interaction, member, name, switched == "on", mark)
+            return
+        settings = await self._companion.guilds.get(member.guild.id)
+        words = await words_for(self._companion, member.guild.id, interaction.locale.value)
+        value = getattr(settings, name)
+        if isinstance(row, Write):
+            await interaction.response.send_modal(form(words, name, value, time.time()))
+            return
+        options = await options_of(self._companion, member.guild.id, words, name, value)
+        view = control_view(words, name, value, options, time.time(), gone_in(member.guild, value))
+        told = words.say("settings-more-personas") if isinstance(row, PickPersona) and len(options) >= OPTIONS else ""
+        await interaction.response.edit_message(content=control(words, name, value, told), view=view)
+
+    async def _set(
+        self, interaction: discord.Interaction, member: discord.Member, press: Press, chosen: list[str], text: str
+    ) -> None:
+        """A value chosen from a menu or written into a form. What it does not take is told with what was expected."""
+        name = press.what
+        try:
+            value = GuildSettings.model_fields[name].default
+            if press.act is not Act.CLEAR:
+                value = await value_of(self._companion, member.guild, name, chosen, text)
+            value = checked(name, value)
+        except (Unreadable, KithError) as error:
+            words = await words_for(self._companion, member.guild.id, interaction.locale.value)
+            if isinstance(error, Unreadable):
+                values = {"name": words.name(name), "expected": words.expected(name)}
+                error = KithError(f"{name}: not what it takes", key="error-setting-value", **values)
+            await self._show(interaction, member.guild, row_of(name).section.value, self._told(interaction, error))
+            return
+        await self._choose(interaction, member, name, value, press.mark)
+
+    # ------------------------------------------------------------------ changing
+
+    async def _choose(
+        self, interaction: discord.Interaction, member: discord.Member, name: str, value: Any, mark: str
+    ) -> None:
+        """Keep it, unless somebody else was faster; then let it act, and tell it where changes are told."""
+        guild, locale, section = member.guild, interaction.locale.value, row_of(name).section.value
+        before = await self._companion.guilds.get(guild.id)
+        try:
+            change = await self._companion.guilds.choose(
+                guild.id,
+                name,
+                value,
+                user_id=member.id,
+                expected=lambda now: getattr(now, name) == value or mark_of(getattr(now, name)) == mark,
+            )
+        except KithError as error:
+            await self._show(interaction, guild, section, self._told(interaction, error))
+            return
+        told = "" if change is None else self._texts.say(locale, "settings-done", name=self._name(locale, name))
+        await self._show(interaction, guild, section, told)
+        if change is not None:
+            _log.info("setting_changed", guild_id=guild.id, setting=name)
+            await self._act(interaction, guild, name)
+            await self._announce(guild, change, before)
+
+    async def _act(self, interaction: discord.Interaction, guild: discord.Guild, name: str) -> None:
+        if isinstance(row_of(name), PickPersona):
+            await self._companion.recast(guild.id)
+        await self._companion.settings_changed(guild.id)
+        interaction.client.dispatch("settings_changed", guild)
+
+    async def _announce(self, guild: discord.Guild, change: Change, before: GuildSettings) -> None:
+        """In the audit channel; when that is what changed, in the one before too."""
+        after = await self._companion.guilds.get(guild.id)
+        words = await words_for(self._companion, guild.id, self._companion.locale_of(guild))
+        told = f"{words.say('settings-audit-told')} {change_line(words, change)}"
+        for channel_id in {before.audit_channel_id, after.audit_channel_id} - {None}:
+            channel = guild.get_channel(channel_id or 0)
+            if not isinstance(channel, discord.TextChannel):
+                continue
+            try:
+                await channel.send(told, allowed_mentions=discord.AllowedMentions.none())
+            except discord.DiscordException as error:
+                _log.warning("change_not_told", guild_id=guild.id, error=type(error).__name__)
+
+    # ------------------------------------------------------------------ showing
+
+    async def _show(self, interaction: discord.Interaction, guild: discord.Guild, name: str, told: str = "") -> None:
+        content, view = await self._page(guild, interaction.locale.value, name, told)
+        await interaction.response.edit_message(
+            content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
+        )
+
+    async def _page(self, guild: discord.Guild, locale: str, name: str, told: str = "") -> tuple[str, ui.View]:
+        words, settings = await words_for(self._companion, guild.id, locale), await self._companion.guilds.get(guild.id)
+        if name == AUDIT:
+            changes = await self._companion.guilds.changes(guild.id, CHANGES_SHOWN)
+            return audit(words, changes), page_view(words, settings, None, time.time())
+        section = Section(name) if name in set(Section) else Section.WHO
+        return page(words, settings, section, told), page_view(words, settings, section, time.time())
+
+    def _name(self, locale: str, setting: str) -> str:
+        return Words(self._texts, locale).name(setting)
+
+    def _told(self, interaction: discord.Interaction, error: KithError) -> str:
+        return fault_sentence(self._texts, interaction.locale.value, error, "settings")
+
+
+async def setup(bot: KithBot) -> None:
+    await bot.add_cog(SettingsPanel(bot.companion))
