@@ -6,7 +6,9 @@ A change that a member makes here is on the disk when the method returns, and re
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +21,7 @@ from bot.memory.recollection import SAME
 from bot.memory.shelves import Agreements, Choices, Memories, Recaps, Rules
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
-from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint
+from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
 
 __all__ = ["CallMemory", "Keeper", "Outcome", "Recall", "told"]
 
@@ -91,24 +93,51 @@ class Keeper:
     ) -> Memory | None:
         found = await self._shelves.memories.proposals(guild_id, user_id)
         proposal = next((one for one in found if one.proposal_id == proposal_id), None)
-        if not keep and proposal is not None:
+        if proposal is None:
+            return None
+        if not keep:
             for call in self._calls(guild_id):
                 call.unwanted(user_id, proposal.text)
         memory = await self._shelves.memories.settle(guild_id, user_id, proposal_id, keep=keep, text=words)
         if memory is None:
             return None
-        for old in await self._shelves.memories.of_member(guild_id, user_id):
-            if old.memory_id != memory.memory_id and likeness(grams(old.text), grams(memory.text)) >= SAME:
-                await self._forget(guild_id, user_id, {old.memory_id})
-        for call in self._calls(guild_id):
-            call.learned(memory)
+        if words is not None and not _is_alike(words, proposal.text):
+            memory = await self._rewrite(memory, words)
+        await self._make_room_for(memory)
+        self._changed(memory)
         return memory
 
+    async def _make_room_for(self, memory: Memory) -> None:
+        """What is remembered of the subject and says nearly the same goes: the newer words count."""
+        for old in await self._shelves.memories.of_member(memory.guild_id, memory.subject_id):
+            if old.memory_id != memory.memory_id and _is_alike(old.text, memory.text):
+                await self._forget(memory.guild_id, memory.subject_id, {old.memory_id})
+
     async def edit(self, guild_id: int, user_id: int, memory_id: str, text: str) -> Memory | None:
-        """Other words for a memory of the member. `None`: it is gone. Raises `KithError` for words that cannot be kept."""
+        """Other words for a memory of the member; what says something else has another id. `None`: it is gone. Raises `KithError` for the words."""
         words = _words(text)
         async with self._shelves.writing:
+            mine = await self._shelves.memories.of_member(guild_id, user_id)
+            memory = next((one for one in mine if one.memory_id == memory_id), None)
+            if memory is None:
+                return None
+            if not _is_alike(words, memory.text):
+                return self._changed(await self._rewrite(memory, words))
             return self._changed(await self._shelves.memories.change(guild_id, user_id, memory_id, text=words))
+
+    async def _rewrite(self, memory: Memory, words: str) -> Memory:
+        """What its subject writes anew was heard by nobody in a room: only a room of the subject alone is told, unless they share it."""
+        subject_id = memory.subject_id
+        rewritten = replace(
+            memory,
+            memory_id=secrets.token_hex(16),
+            speaker_id=subject_id,
+            heard_by=frozenset({subject_id}),
+            text=words,
+        )
+        await self._shelves.memories.add(rewritten)
+        await self._forget(memory.guild_id, subject_id, {memory.memory_id})
+        return rewritten
 
     async def mute(self, guild_id: int, user_id: int, memory_id: str, on: bool) -> Memory | None:
         """Do not bring this up again (or do). `None`: it is gone."""
@@ -196,8 +225,12 @@ class Keeper:
                     await self.settle(guild_id, user_id, proposal.proposal_id, keep=True)
 
 
+def _is_alike(one: str, other: str) -> bool:
+    return likeness(grams(one), grams(other)) >= SAME
+
+
 def _words(text: str) -> str:
-    words = tidy(text)
+    words = checked_text(tidy(text))
     if not may_keep(words):
         raise KithError("no text for a memory", key="error-memory-text", most=TEXT_CHARS)
     return words

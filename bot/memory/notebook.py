@@ -21,9 +21,6 @@ LINE_CHARS: Final = 400
 PAUSES: Final = 32
 """Times off the record in one call; more of them, and the whole time since the first of those kept counts as off."""
 
-SHARED: Final = 0.34
-"""A line of somebody else that has so much of a point may be where it comes from."""
-
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -133,10 +130,13 @@ class Notebook:
         own = [note for note in self._notes if note.user_id == user_id and _serves(note, point)]
         if not any(about & grams(note.text) for note in own):
             return None
-        # Which of their lines it came from nobody knows, so only who heard them all has heard it; and whoever else said it counts too.
-        heard_by = frozenset.intersection(*(note.heard_by for note in self._notes if note.user_id == user_id))
+        # Which of their lines it came from nobody knows, so only who heard them all has heard it.
+        theirs = [note for note in self._notes if note.user_id == user_id]
+        heard_by = frozenset.intersection(*(note.heard_by for note in theirs))
+        # Words that stand in none of them came from somebody else's line, or from nowhere.
+        foreign = about.difference(*(grams(note.text) for note in theirs))
         for note in self._notes:
-            if note.user_id != user_id and len(about & grams(note.text)) >= SHARED * len(about):
+            if note.user_id != user_id and foreign & grams(note.text):
                 heard_by &= note.heard_by
         return Finding(point, user_id, heard_by | {user_id})
 

@@ -35,6 +35,8 @@ from bot.realtime.events import (
     SessionConfig,
     SessionUpdated,
     ToolSpec,
+    TranscriptDelta,
+    TranscriptDone,
     TurnMode,
 )
 
