@@ -6,7 +6,6 @@ does not open is as if it were not there, and counted in the log; it can be forg
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -37,8 +36,8 @@ PROPOSALS: Final = 20
 RECAP_POINTS: Final = 500
 """Of a guild; the oldest goes."""
 
-PAGE: Final = 200
-"""Rows that are read and opened in one go, before the loop may do something else: about three milliseconds."""
+PAGE: Final = 100
+"""Rows that are read and opened in one go, before the loop may do something else: some four milliseconds."""
 
 NAMED: Final = 500
 """Rows that one statement names; databases bound the parameters of a statement."""
@@ -136,16 +135,11 @@ class MemoryRepository(Aggregate):
         """Of the whole guild, oldest first. Read and opened a page at a time, so that a call goes on meanwhile."""
         cipher = await self._vault.cipher(guild_id)
         found: list[Memory] = []
-        last = ""
-        while True:
-            query = _MEMORIES.where(MemoryRow.guild_id == guild_id, MemoryRow.memory_id > last)
-            async with self._database.transaction() as session:
-                rows = (await session.execute(query.order_by(MemoryRow.memory_id).limit(PAGE))).all()
-            found += _opened(cipher, rows, _memory)
-            if len(rows) < PAGE:
-                break
-            last = rows[-1].memory_id
-            await asyncio.sleep(0)
+        async with self._database.transaction() as session:
+            query = _MEMORIES.where(MemoryRow.guild_id == guild_id).execution_options(yield_per=PAGE)
+            rows = await session.stream(query)
+            async for page in rows.partitions():
+                found += _opened(cipher, page, _memory)
         return sorted(found, key=lambda memory: (memory.made_at, memory.memory_id))
 
     async def of_member(self, guild_id: int, user_id: int) -> list[Memory]:

@@ -29,7 +29,7 @@ NONCE_BYTES: Final = bindings.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
 WAY_OUT: Final = (
     "Give back the master key that was used before (KITH_MASTER_KEY, KITH_MASTER_KEY_FILE, or the file master.key beside the database, "
-    "from a backup). If it is lost for good, `kith keys discard` drops what was sealed with it; nothing else can read it."
+    "from a backup). If `kith keys rotate` was cut short, run it again. If the key is lost for good, `kith keys discard` drops what was sealed with it; nothing else can read it."
 )
 
 
