@@ -133,15 +133,16 @@ async def open_change(companion: Companion, interaction: discord.Interaction, me
     """The form of `/memory edit` and of the button."""
 
     async def submit(later: discord.Interaction, text: str) -> None:
-        async def change() -> Shelf:
+        async def change() -> tuple[Shelf, str]:
             member = member_of(later)
-            if await keeping(companion).edit(member.guild.id, member.id, memory.memory_id, text) is None:
+            changed = await keeping(companion).edit(member.guild.id, member.id, memory.memory_id, text)
+            if changed is None:
                 raise KithError("no such memory of this member", key="error-memory-gone")
-            return await own_shelf(companion, later)
+            return await own_shelf(companion, later), changed.memory_id  # what says something else has another id
 
-        shelf = await promptly(later, change(), is_new=later.message is None)
+        shelf, memory_id = await promptly(later, change(), is_new=later.message is None)
         first = companion.texts.say(later.locale.value, "memory-changed")
-        await tell_one(companion, later, shelf, shelf.memory(memory.memory_id), first=first)
+        await tell_one(companion, later, shelf, shelf.memory(memory_id), first=first)
 
     form = MemoryForm(companion, interaction.locale.value, memory.memory_id, memory.text, submit)
     await interaction.response.send_modal(form)
