@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import discord
@@ -37,7 +38,10 @@ _log = structlog.get_logger(__name__)
 
 
 class SettingsPanel(commands.Cog):
-    def __init__(self, companion: Companion) -> None:
+    def __init__(self, companion: Companion, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        """Seconds, of the wall: a panel says when it was made, and outlives this process."""
+
         self._companion = companion
         self._texts = companion.texts
 
@@ -70,7 +74,7 @@ class SettingsPanel(commands.Cog):
     async def _pressed(self, interaction: discord.Interaction, press: Press, data: dict[str, Any]) -> None:
         member = member_of(interaction)
         check_manages(interaction)
-        if press.is_expired(time.time()):
+        if press.is_expired(self.clock()):
             raise KithError("an old panel", key="error-settings-expired")
         chosen = [str(value) for value in data.get("values", [])]
         match press.act:
@@ -97,10 +101,10 @@ class SettingsPanel(commands.Cog):
         words = await words_for(self._companion, member.guild.id, interaction.locale.value)
         value = getattr(settings, name)
         if isinstance(row, Write):
-            await interaction.response.send_modal(form(words, name, value, time.time()))
+            await interaction.response.send_modal(form(words, name, value, self.clock()))
             return
         options = await options_of(self._companion, member.guild.id, words, name, value)
-        view = control_view(words, name, value, options, time.time(), gone_in(member.guild, value))
+        view = control_view(words, name, value, options, self.clock(), gone_in(member.guild, value))
         told = words.say("settings-more-personas") if isinstance(row, PickPersona) and len(options) >= OPTIONS else ""
         await interaction.response.edit_message(content=control(words, name, value, told), view=view)
 
@@ -181,9 +185,9 @@ class SettingsPanel(commands.Cog):
         words, settings = await words_for(self._companion, guild.id, locale), await self._companion.guilds.get(guild.id)
         if name == AUDIT:
             changes = await self._companion.guilds.changes(guild.id, CHANGES_SHOWN)
-            return audit(words, changes), page_view(words, settings, None, time.time())
+            return audit(words, changes), page_view(words, settings, None, self.clock())
         section = Section(name) if name in set(Section) else Section.WHO
-        return page(words, settings, section, told), page_view(words, settings, section, time.time())
+        return page(words, settings, section, told), page_view(words, settings, section, self.clock())
 
     def _name(self, locale: str, setting: str) -> str:
         return Words(self._texts, locale).name(setting)
