@@ -37,6 +37,8 @@ COGS: Final = (
     "cogs.status",
     "cogs.members",
     "cogs.settings",
+    "cogs.memory",
+    "cogs.recap",
 )
 GUILDS_QUIET_S: Final = 1.0
 """No further server is described for so long: all are there. One that comes later is welcome too."""

@@ -62,6 +62,8 @@ async def test_commands_are_declared_in_both_languages_for_servers_only(
             "status",
             "scene",
             "settings",
+            "memory",
+            "recap",
             "Adopt as persona",
         }
         assert {option["name"] for option in commands["persona"]["options"]} == PERSONA_COMMANDS
