@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 import discord
+import structlog
 from discord import ButtonStyle, SelectOption, ui
 
 from bot.app import Companion, KithBot, answer_fault
@@ -45,6 +46,8 @@ BACK: Final = "◀"
 ON: Final = "▶"
 LAST_ROW: Final = 4
 
+_log = structlog.get_logger(__name__)
+
 
 def deed(name: str) -> Callable[[Deed], Deed]:
     """What a press of the button (or a choice from the menu) `name` does."""
@@ -61,6 +64,10 @@ async def _do(name: str, interaction: discord.Interaction, target: str) -> None:
     companion = interaction.client.companion
     try:
         await DEEDS[name](companion, interaction, target)
+    except (
+        discord.NotFound
+    ) as error:  # Discord forgot the press, or the page is gone: what was done stays, and shows itself on the next page
+        _log.info("press_expired", command=f"memory {name}", error=type(error).__name__)
     except Exception as error:  # answered to the member, and logged if it is a bug
         await answer_fault(companion.texts, interaction, error)
 
