@@ -19,8 +19,9 @@ from pydantic import SecretStr
 
 from bot.errors import KithError
 from bot.local.brain import Brain
+from bot.local.mind import Mind
 from bot.local.recognition import Ears, SphinxEars
-from bot.local.server import Mind, Parts, serve_local
+from bot.local.server import Parts, serve_local
 from bot.local.services import ChatService, Service, SpeechService, TranscriptionService
 from bot.local.speech import EspeakSpeech, Speech
 from bot.settings import Settings, load_settings

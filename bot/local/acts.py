@@ -53,6 +53,11 @@ class Acts:
         self._points: dict[str, int] = {}
         self._told: dict[str, int] = {}
 
+    @property
+    def is_open(self) -> bool:
+        """A question waits for its answer."""
+        return self._open is not None
+
     def perform(self, act: str, text: str, speaker: str, tone: str, chance: random.Random) -> Answered:
         """What the act has to say; an empty answer for a topic that is only lines."""
         doing = getattr(self, f"_{act}", None) if act else None

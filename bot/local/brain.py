@@ -1,6 +1,7 @@
 """The small mind that needs no network: finds what was meant in the script, and says it in the persona's manner, to whoever spoke.
 
-    (instructions, items) ─▶ who am I (`persona`) · who said what (`talk`) ─▶ topic ─▶ act or line ─▶ reply
+    (instructions, items, tools) ─▶ who am I (`persona`) · who said what (`talk`) ─▶ topic ─▶ errand ─▶ call
+                                                                                        └▶ act or line ─▶ reply
 
 It knows a few hundred sentences and nothing else; what it does not know it says so. Everything that looks random comes from
 a seed and what has been said, so that the same talk gives the same replies.
@@ -17,16 +18,24 @@ from datetime import datetime
 from typing import Final
 
 from bot.local.acts import Acts, Answered
+from bot.local.digesting import digest, is_digest
+from bot.local.errands import Errand, call_for, outcome, recollected
+from bot.local.mind import Item, Thought, Tool
 from bot.local.persona import Self
 from bot.local.phrases import normal, windows
-from bot.local.protocol import ITEMS_KEPT, Item
+from bot.local.protocol import ITEMS_KEPT
 from bot.local.script import Topic, script
+from bot.local.statements import asking_after, statements
 from bot.local.talk import Said, listed, owed, people, said
 
 LEAST_WORDS_INSIDE: Final = 3
 """A topic's sentence of so many words is recognised inside a longer one."""
 
 WORDS_AT_MOST: Final = 40
+ERRANDS_AT_MOST: Final = 16
+"""Calls that have not been answered; of the oldest nothing more is said."""
+
+UNSAID_AT_MOST: Final = 6
 
 _COURTESIES: Final = (
     "please", "hey", "hi", "hello", "okay", "so", "well", "um", "uh", "and", "but", "now", "then", "just", "oh",
@@ -51,6 +60,7 @@ class Memory:
     called: dict[str, str] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     quoted: set[str] = field(default_factory=set)
+    has_greeted: bool = False
     acts: Acts = field(default_factory=Acts)
 
 
@@ -62,26 +72,77 @@ class Brain:
         self._now = now
         self._memory = Memory()
         self._answered: deque[str] = deque(maxlen=2 * ITEMS_KEPT)
+        self._errands: deque[Errand] = deque(maxlen=ERRANDS_AT_MOST)
+        self._unsaid: list[str] = []  # bounded by what is owed at once; emptied by the next reply
 
-    async def answer(self, instructions: str, items: Iterable[Item]) -> str:
-        """What to say next: to each who spoke since the last reply. Never raises for what people say."""
-        told, me = list(items), Self.of(instructions)
+    async def answer(self, instructions: str, items: Iterable[Item], tools: tuple[Tool, ...] = ()) -> Thought:
+        """What to say or to call next: for each who spoke since the last reply. Never raises for what people say."""
+        told = list(items)
+        if is_digest(instructions):
+            return Thought(digest(told))
+        me = Self.of(instructions)
         heard = said(told, me.speaking_now)
         if not self._answered:  # a talk that was begun elsewhere: what came before the last reply has been answered
             replies = [number for number, item in enumerate(told) if item.role == "assistant"]
             self._answered.extend(item.item_id for item in told[: replies[-1] if replies else 0])
-        now = owed(heard, self._answered)
+        room = people(told)
+        concluded = [self._conclude(me, errand, output, room) for errand, output in self._returned(told)]
+        is_fresh = any(one.item_id not in self._answered for one in heard)
+        now = owed(heard, self._answered) if is_fresh or not concluded else []
         self._answered.extend(one.item_id for one in heard if one.item_id not in self._answered)
         stops = [one for one in now if self._means(me, one, "stop")]
-        room = people(told)
-        return " ".join(self.reply(me, one, room) for one in stops[-1:] or now or [Said("", "")])
+        now = stops[-1:] or now or ([] if concluded else [Said("", "")])
+        errands = [errand for one in now if (errand := self._errand(me, one, {tool.name for tool in tools}))]
+        done = [errand.heard for errand in errands]
+        self._unsaid += [*concluded, *(self.reply(me, one, room) for one in now if one not in done)]
+        if errands:  # the rest is said with what comes of it
+            self._errands.extend(errands)
+            return Thought(calls=tuple(errand.call for errand in errands))
+        words, self._unsaid = " ".join(self._unsaid[-UNSAID_AT_MOST:]), []
+        return Thought(words)
+
+    def _errand(self, me: Self, heard: Said, offered: set[str]) -> Errand | None:
+        topic = None if heard.order else self._topic(me, heard)
+        call = call_for(topic, heard, me, offered) if topic is not None else None
+        if topic is None or call is None:
+            return None
+        return Errand(call, topic, heard, self._tone(me, heard))
+
+    def _returned(self, told: list[Item]) -> list[tuple[Errand, str]]:
+        """Our calls that have been answered since the last time, with the answers."""
+        calls = {item.call_id: item for item in told if item.role == "call"}
+        found: list[tuple[Errand, str]] = []
+        for item in told:
+            call = calls.get(item.call_id) if item.role == "tool" and item.item_id not in self._answered else None
+            if call is None:
+                continue
+            self._answered.append(item.item_id)
+            made = (call.name, call.text)
+            errand = next((one for one in self._errands if (one.call.name, one.call.arguments) == made), None)
+            if errand is not None:
+                self._errands.remove(errand)
+                found.append((errand, item.text))
+        return found
+
+    def _conclude(self, me: Self, errand: Errand, output: str, room: list[str]) -> str:
+        """What is said when a tool has answered."""
+        memory, heard = self._memory, errand.heard
+        memory.turns += 1
+        meant = outcome(errand, output)
+        you = memory.called.get(heard.speaker, heard.speaker)
+        facts = self._facts(me, you, room, errand.tone, meant.now) | meant.facts
+        memory.last = _filled(self._line(script().topic(meant.topic), errand.tone), facts)
+        return memory.last
+
+    def _tone(self, me: Self, heard: Said) -> str:
+        is_chinese = bool(_HAN.search(heard.text)) or (me.language == "zh" and not heard.text.isascii())
+        return "zh" if is_chinese or (heard.order and me.language == "zh") else me.tone
 
     def reply(self, me: Self, heard: Said, people: list[str]) -> str:
         """The reply to what was said, in the persona's manner and the speaker's language."""
         memory = self._memory
         memory.turns += 1
-        is_chinese = bool(_HAN.search(heard.text)) or (me.language == "zh" and not heard.text.isascii())
-        tone = "zh" if is_chinese or (heard.order and me.language == "zh") else me.tone
+        tone = self._tone(me, heard)
         topic = self._topic(me, heard)
         you = memory.called.get(heard.speaker, heard.speaker)
         solved = memory.acts.solved(heard.text, heard.speaker) if not heard.order else None
@@ -116,7 +177,14 @@ class Brain:
     def _topic(self, me: Self, heard: Said) -> Topic | None:
         if heard.order:
             return script().topic(heard.order)
-        return find_topic(heard.text, me.name)
+        topic = find_topic(heard.text, me.name)
+        if (topic is None or topic.does == "remember") and not self._memory.acts.is_open:
+            found = statements(heard.text)
+            if found:
+                return script().topic("remember" if any(one.is_asked for one in found) else "told")
+            if topic is not None and topic.name == "remember":
+                return script().topic("remembered-unclear")
+        return topic
 
     def _say(self, topic: Topic, me: Self, heard: Said, tone: str, people: list[str]) -> str:
         memory = self._memory
@@ -125,15 +193,38 @@ class Brain:
         if topic.does in {"brief", "talkative"}:
             memory.is_brief, memory.is_talkative = topic.does == "brief", topic.does == "talkative"
         you = memory.called.get(heard.speaker, heard.speaker)
+        if topic.name == "greeting" and (text := self._greeting(me, people, tone)):
+            return text
+        if topic.does == "recollect":
+            meant = recollected(me.remembered_of(heard.speaker), you)
+            return _filled(
+                self._line(script().topic(meant.topic), tone), self._facts(me, you, people, tone) | meant.facts
+            )
         act = topic.does or ""
         if act == "more" and memory.acts.last_act:
             act = memory.acts.last_act
             topic = next((one for one in script().topics if one.does == act), topic)
         answered = memory.acts.perform(act, heard.text, heard.speaker, tone, self._random)
         line = self._line(topic, tone) if answered.line is None else answered.line
-        facts = self._facts(me, you, people, tone) | answered.facts
+        facts = self._facts(me, you, people, tone) | answered.facts | {"what": heard.text, "ask": ""}
         text = _filled(line, facts)
         return " ".join(part for part in (text, *self._shortened(answered)) if part)
+
+    def _greeting(self, me: Self, people: list[str], tone: str) -> str:
+        """The first greeting of a call to somebody who was here before: one thing that is remembered of one of them, not more."""
+        known = [(name, me.remembered_of(name)) for name in people if me.remembered_of(name)]
+        if self._memory.has_greeted or not known:
+            self._memory.has_greeted = True
+            return ""
+        self._memory.has_greeted = True
+        name, texts = known[0]
+        spoken = "zh" if _HAN.search(texts[0]) else "plain" if tone == "zh" else tone
+        again = self._line(script().topic("again"), spoken)
+        again = _filled(again, {"you": name, "ask": asking_after(texts[0], name)})
+        if len(people) == 1:
+            return again
+        hello = _filled(self._line(script().topic("greeting"), tone), self._facts(me, name, people, tone))
+        return f"{hello} {again}"
 
     def _shortened(self, answered: Answered) -> tuple[str, ...]:
         """A manner that was asked for: a brief story is its beginning and its end."""
@@ -149,8 +240,8 @@ class Brain:
         self._memory.used[key] = (at + 1) % len(lines)
         return lines[at % len(lines)]
 
-    def _facts(self, me: Self, you: str, people: list[str], tone: str) -> dict[str, str]:
-        now = self._now.now()
+    def _facts(self, me: Self, you: str, people: list[str], tone: str, now: datetime | None = None) -> dict[str, str]:
+        now = now or self._now.now()
         others = [name for name in people if name] or [you]
         zh = tone == "zh"
         clock = f"{now.hour}点{now.minute:02}分" if zh else _clock(now)

@@ -14,33 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from bot.local.phrases import expand, normal, with_contractions, words_of
-from bot.local.script import script
-
-NUMBERS: Final = {
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "eleven": 11,
-    "twelve": 12,
-    "thirteen": 13,
-    "fourteen": 14,
-    "fifteen": 15,
-    "sixteen": 16,
-    "seventeen": 17,
-    "eighteen": 18,
-    "nineteen": 19,
-    "twenty": 20,
-    "thirty": 30,
-    "fifty": 50,
-    "hundred": 100,
-}
+from bot.local.script import NUMBERS, script
 
 _GUESSES: Final = "[is it | it is | i think it is | the answer is | are they]"
 
@@ -141,7 +115,8 @@ def grammar(hints: Hints) -> Grammar:
 
 def _sentences(hints: Hints) -> Iterator[str]:
     book = script()
-    slots = {"<name>": f"({' | '.join(hints.names)})", "<number>": f"({' | '.join(NUMBERS)})"}
+    fillings = {"name": hints.names, "number": tuple(NUMBERS), **book.fillings}
+    slots = {f"<{slot}>": f"({' | '.join(choices)})" for slot, choices in fillings.items()}
     for ask in (*(ask for topic in book.topics for ask in topic.asks), *plain_lines(hints.lines)):
         for slot, choice in slots.items():
             ask = ask.replace(slot, choice)

@@ -4,7 +4,7 @@
 
 The session keeps what the model remembers (items), the sound that is coming in, and whether a response is in flight. It refuses what
 the service refuses, with the service's words, and never raises for what a client sends. Who recognises, thinks and speaks is the
-server's affair: it reports back with `understood`, `spoke` and `finished`.
+server's affair: it reports back with `understood`, `spoke`, `called` and `finished`.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
+from bot.local.mind import Call, Item, Tool
 from bot.local.turn_detection import Detection, TurnBegan, TurnDetector, TurnEnded, TurnSound
 
 APPEND_LIMIT_BYTES: Final = 15 * 1024 * 1024
 ITEMS_KEPT: Final = 200
-TEXT_LIMIT: Final = 8_000
+TEXT_LIMIT: Final = 64_000
+"""Of one item: a whole talk may stand in it, for a digest."""
+
+ALL_TEXT_LIMIT: Final = 1_000_000
+TOOLS_AT_MOST: Final = 64
+TOOL_ID_LIMIT: Final = 128
+TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INSTRUCTIONS_LIMIT: Final = 64_000
 DEFAULT_VOICE: Final = "en-us+f3"
-
-
-@dataclass(slots=True)
-class Item:
-    """What the model remembers: text that was written or spoken, or an utterance and what was understood of it."""
-
-    item_id: str
-    role: str
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response to be made from the items; answer with `spoke` and `finished`."""
+    """A response to be made from the items; answer with `spoke`, `called` and `finished`."""
 
     response_id: str
 
@@ -90,6 +89,9 @@ class Told:
     instructions: str = ""
     voice: str = DEFAULT_VOICE
     detection: Detection | None = field(default_factory=Detection)
+    tools: tuple[Tool, ...] = ()
+    shown_tools: list[Any] = field(default_factory=list)
+    is_text_only: bool = False
 
 
 class Session:
@@ -116,6 +118,7 @@ class Session:
         self._coming_item = ""
         self._response_id = ""
         self._spoken: Item | None = None
+        self._is_writing = False
         self._answers = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -149,12 +152,13 @@ class Session:
             "id": self._session_id,
             "object": "realtime.session",
             "model": self._model,
-            "modalities": ["text", "audio"],
+            "modalities": ["text"] if self.told.is_text_only else ["text", "audio"],
             "instructions": self.told.instructions,
             "voice": self.told.voice,
             "input_audio_format": "pcm16",
             "output_audio_format": "pcm16",
             "turn_detection": self.told.detection.as_data() if self.told.detection else None,
+            "tools": self.told.shown_tools,
             "max_response_output_tokens": 4096,
         }
 
@@ -173,8 +177,12 @@ class Session:
         detection = self.told.detection
         if "turn_detection" in session:
             detection = Detection.of(session["turn_detection"])
+        shown_tools = session.get("tools", self.told.shown_tools)
+        tools = _tools(shown_tools)
+        is_text_only = _is_text_only(session.get("modalities", self._shown_session()["modalities"]))
         acts = self._detect_by(detection)
-        self.told = Told(instructions[:INSTRUCTIONS_LIMIT], voice, detection)
+        told = instructions[:INSTRUCTIONS_LIMIT]
+        self.told = Told(told, voice, detection, tools, list(shown_tools or ()), is_text_only)
         return [*acts, Send("session.updated", {"session": self._shown_session()})]
 
     def _detect_by(self, detection: Detection | None) -> list[Act]:
@@ -243,7 +251,7 @@ class Session:
     def _take_utterance(self, item_id: str) -> list[Act]:
         previous = self._last_id()
         item = Item(item_id, "user")
-        self.items.append(item)
+        self._remember(item)
         return [
             Send("input_audio_buffer.committed", {"previous_item_id": previous, "item_id": item_id}),
             self._item_created(item, previous),
@@ -266,13 +274,23 @@ class Session:
         if previous is not None and previous not in {item.item_id for item in self.items}:
             raise _Refused(f"cannot find previous item {str(previous)[:60]}")
         if asked["type"] == "function_call_output":
-            role, text = "tool", str(asked["output"])
+            if self._response_id:
+                raise _Refused("ongoing response already exists")
+            item = Item("", "tool", str(asked["output"])[:TEXT_LIMIT], call_id=str(asked["call_id"])[:TOOL_ID_LIMIT])
         else:
-            role, text = asked["role"], "".join(_text_of(asked["role"], part) for part in asked["content"])
+            text = "".join(_text_of(asked["role"], part) for part in asked["content"])
+            item = Item("", asked["role"], text[:TEXT_LIMIT])
         last = self._last_id()
-        item = Item(self._new_id("item"), role, text[:TEXT_LIMIT])
-        self.items.append(item)
+        item.item_id = self._new_id("item")
+        self._remember(item)
         return [self._item_created(item, last)]
+
+    def _remember(self, item: Item) -> None:
+        """The oldest items go when there are too many, or too much text in them."""
+        self.items.append(item)
+        size = sum(len(kept.text) for kept in self.items)
+        while size > ALL_TEXT_LIMIT:
+            size -= len(self.items.popleft().text)
 
     def _delete_item(self, event: dict[str, Any]) -> list[Act]:
         found = next((item for item in self.items if item.item_id == event["item_id"]), None)
@@ -282,11 +300,15 @@ class Session:
         return [Send("conversation.item.deleted", {"item_id": found.item_id})]
 
     def _item_created(self, item: Item, previous: str | None) -> Send:
-        shown = {"id": item.item_id, "object": "realtime.item", "type": "message", "status": "completed"}
-        return Send(
-            "conversation.item.created",
-            {"previous_item_id": previous, "item": {**shown, "role": item.role, "content": None}},
-        )
+        shown: dict[str, Any] = {"id": item.item_id, "object": "realtime.item", "status": "completed"}
+        match item.role:
+            case "call":
+                shown |= {"type": "function_call", "status": "incomplete", "call_id": item.call_id, "name": item.name}
+            case "tool":
+                shown |= {"type": "function_call_output", "call_id": item.call_id, "output": item.text}
+            case role:
+                shown |= {"type": "message", "role": role, "content": None}
+        return Send("conversation.item.created", {"previous_item_id": previous, "item": shown})
 
     def _last_id(self) -> str | None:
         return self.items[-1].item_id if self.items else None
@@ -317,26 +339,47 @@ class Session:
         if not self._response_id:
             return []
         stopped = Stop(self._response_id)
-        return [stopped, *self._close_audio(), self._done("cancelled", {"reason": reason})]
+        return [stopped, *self._close_message(), self._done("cancelled", {"reason": reason})]
 
     def spoke(self, response_id: str, words: str, pcm: bytes) -> list[Act]:
-        """The next piece of the reply. Nothing is sent of a response that is over."""
+        """The next piece of the reply; without sound in a session of text only. Nothing is sent of a response that is over."""
         if response_id != self._response_id:
             return []
-        acts: list[Act] = []
-        if self._spoken is None:
-            self._spoken = Item(self._new_id("item"), "assistant")
-            created = self._item_created(self._spoken, self._last_id())
-            self.items.append(self._spoken)
-            added = {"response_id": response_id, "output_index": 0, "item": created.fields["item"]}
-            acts += [Send("response.output_item.added", added), created]
-            acts.append(Send("response.content_part.added", {**self._place(), "part": {"type": "audio"}}))
+        is_silent = self.told.is_text_only
+        acts: list[Act] = [] if self._spoken is not None else self._begin_message("text" if is_silent else "audio")
+        assert self._spoken is not None
         if words:
             self._spoken.text += words
-            acts.append(Send("response.audio_transcript.delta", {**self._place(), "delta": words}))
-        if pcm:
+            kind = "response.text.delta" if self._is_writing else "response.audio_transcript.delta"
+            acts.append(Send(kind, {**self._place(), "delta": words}))
+        if pcm and not self._is_writing:
             acts.append(Send("response.audio.delta", {**self._place(), "delta": base64.b64encode(pcm).decode()}))
         return acts
+
+    def _begin_message(self, part: str) -> list[Act]:
+        self._is_writing = part == "text"
+        self._spoken = Item(self._new_id("item"), "assistant")
+        created = self._item_created(self._spoken, self._last_id())
+        self._remember(self._spoken)
+        added = {"response_id": self._response_id, "output_index": 0, "item": created.fields["item"]}
+        begun = Send("response.content_part.added", {**self._place(), "part": {"type": part}})
+        return [Send("response.output_item.added", added), created, begun]
+
+    def called(self, response_id: str, call: Call) -> list[Act]:
+        """The response calls a tool: announced without arguments, then they come, as text in `arguments`."""
+        if response_id != self._response_id:
+            return []
+        previous = self._last_id()
+        item = Item(self._new_id("item"), "call", call.arguments[:TEXT_LIMIT], call.name, self._new_id("call"))
+        self._remember(item)
+        place = {"response_id": response_id, "item_id": item.item_id, "output_index": 1, "call_id": item.call_id}
+        told = {**place, "name": item.name, "arguments": item.text}
+        return [
+            *self._close_message(),
+            self._item_created(item, previous),
+            Send("response.function_call_arguments.delta", told),
+            Send("response.function_call_arguments.done", told),
+        ]
 
     def finished(self, response_id: str, *, has_failed: bool = False) -> list[Act]:
         """All of the reply has been spoken, or it cannot be."""
@@ -344,30 +387,28 @@ class Session:
             return []
         if has_failed:
             failure = {"error": {"type": "server_error", "message": "internal error"}}
-            return [_error("internal error"), *self._close_audio(), self._done("failed", failure)]
-        return [*self._close_audio(), self._done("completed", None)]
+            return [_error("internal error"), *self._close_message(), self._done("failed", failure)]
+        return [*self._close_message(), self._done("completed", None)]
 
-    def _close_audio(self) -> list[Act]:
+    def _close_message(self) -> list[Act]:
         if self._spoken is None:
             return []
-        text = self._spoken.text
-        acts: list[Act] = [
-            Send("response.audio.done", self._place()),
-            Send("response.audio_transcript.done", {**self._place(), "transcript": text}),
+        text, place = self._spoken.text, self._place()
+        if self._is_writing:
+            part = {"type": "text", "text": text}
+            acts: list[Act] = [Send("response.text.done", {**place, "text": text})]
+        else:
+            part = {"type": "audio", "transcript": text}
+            transcript = Send("response.audio_transcript.done", {**place, "transcript": text})
+            acts = [Send("response.audio.done", place), transcript]
+        message = {"id": self._spoken.item_id, "type": "message", "role": "assistant", "status": "completed"}
+        done = {"response_id": self._response_id, "output_index": 0, "item": {**message, "content": [part]}}
+        self._spoken = None
+        return [
+            *acts,
+            Send("response.content_part.done", {**place, "part": part}),
+            Send("response.output_item.done", done),
         ]
-        part = {"type": "audio", "transcript": text}
-        acts.append(Send("response.content_part.done", {**self._place(), "part": part}))
-        shown = {
-            "id": self._spoken.item_id,
-            "type": "message",
-            "role": "assistant",
-            "status": "completed",
-            "content": [part],
-        }
-        acts.append(
-            Send("response.output_item.done", {"response_id": self._response_id, "output_index": 0, "item": shown})
-        )
-        return acts
 
     def _done(self, status: str, details: dict[str, Any] | None) -> Send:
         done = Send("response.done", self._shown_response(status, details))
@@ -386,6 +427,28 @@ class Session:
     def _shown_response(self, status: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
         shown = {"id": self._response_id, "object": "realtime.response", "status": status, "output": []}
         return {"response": {**shown, "status_details": details}}
+
+
+def _tools(shown: Any) -> tuple[Tool, ...]:
+    """The functions that were offered, nested as the service wants them. What runs at a server (`web_search`) is none of ours. Raises ValueError."""
+    if not isinstance(shown, list) or len(shown) > TOOLS_AT_MOST:
+        raise ValueError
+    tools: list[Tool] = []
+    for one in shown:
+        if one["type"] != "function":
+            continue
+        function = one["function"]
+        parameters = function.get("parameters") or {}
+        if not TOOL_NAME.fullmatch(function["name"]) or not isinstance(parameters, dict):
+            raise ValueError
+        tools.append(Tool(function["name"], str(function.get("description") or ""), parameters))
+    return tuple(tools)
+
+
+def _is_text_only(modalities: Any) -> bool:
+    if not isinstance(modalities, list) or not {"text"} <= set(modalities) <= {"text", "audio"}:
+        raise ValueError
+    return "audio" not in modalities
 
 
 def _text_of(role: str, part: dict[str, Any]) -> str:

@@ -18,6 +18,33 @@ TONES: Final = ("plain", "witty", "gentle", "bright", "zh")
 """`zh` is a language among the tones: there is one manner of speaking it."""
 
 
+NUMBERS: Final = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+    "thirteen": 13,
+    "fourteen": 14,
+    "fifteen": 15,
+    "sixteen": 16,
+    "seventeen": 17,
+    "eighteen": 18,
+    "nineteen": 19,
+    "twenty": 20,
+    "thirty": 30,
+    "fifty": 50,
+    "hundred": 100,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One thing that people say. `asks` and `typed` in the phrase notation, `says` by tone."""
@@ -51,6 +78,7 @@ class Script:
     poems: Mapping[str, tuple[str, ...]]
     stories: Mapping[str, tuple[tuple[str, ...], ...]]  # by tone
     names: tuple[str, ...]
+    fillings: Mapping[str, tuple[str, ...]]  # what the ears may hear in a slot: things, places, months
     sentences: Mapping[str, Topic]  # every plain English sentence without a slot → its topic
     slots: tuple[tuple[str, Topic], ...]  # sentences with a slot
 
@@ -92,6 +120,7 @@ def script() -> Script:
         names=tuple(
             word for line in _text("names.txt").splitlines() if not line.startswith("#") for word in line.split()
         ),
+        fillings=_lists(talk["slots"]),
         sentences={sentence: topic for sentence, topic in plain if "slot" not in sentence},
         slots=tuple((sentence, topic) for sentence, topic in plain if "slot" in sentence),
     )

@@ -11,10 +11,10 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -26,8 +26,9 @@ from bot.audio.resample import resample
 from bot.audio.speech_model import SPEECH_MODEL_RATE_HZ, SpeechModel
 from bot.errors import KithError
 from bot.local.grammar import Hints
+from bot.local.mind import Item, Mind
 from bot.local.persona import Self
-from bot.local.protocol import Act, Answer, Forget, Hear, Item, Send, Session, Sound, Stop
+from bot.local.protocol import Act, Answer, Forget, Hear, Send, Session, Sound, Stop
 from bot.local.recognition import Ears, Listening
 from bot.local.script import script
 from bot.local.speech import Speech, sentences
@@ -48,13 +49,6 @@ GUESSED_WITHIN: Final = 6
 MODEL: Final = "kith-local"
 
 _log = logging.getLogger(__name__)
-
-
-class Mind(Protocol):
-    """Words to words."""
-
-    async def answer(self, instructions: str, items: Iterable[Item]) -> str:
-        """What to say next, from what has been said. Raises KithError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +144,16 @@ class Line:
             await asyncio.wait([hearing])
         try:
             async with asyncio.timeout(ANSWER_S):
-                text = await self._mind.answer(self._session.told.instructions, list(self._session.items))
-            pace = _Pace()
-            for sentence in sentences(text):
-                await self._say(response_id, sentence, pace)
+                told = self._session.told
+                thought = await self._mind.answer(told.instructions, list(self._session.items), told.tools)
+            if told.is_text_only:
+                await self._try(self._session.spoke(response_id, thought.words, b""))
+            else:
+                pace = _Pace()
+                for sentence in sentences(thought.words):
+                    await self._say(response_id, sentence, pace)
+            for call in thought.calls:
+                await self._try(self._session.called(response_id, call))
         except (KithError, TimeoutError) as error:
             _log.warning("a response failed: %s", type(error).__name__)
             await self._try(self._session.finished(response_id, has_failed=True))

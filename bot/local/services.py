@@ -19,14 +19,20 @@ import numpy as np
 from bot.audio.frame import MODEL_RATE_HZ, pcm_bytes
 from bot.audio.resample import resample
 from bot.errors import ModelError, ModelFault
+from bot.local.digesting import is_digest
 from bot.local.grammar import Hints
-from bot.local.protocol import Item
+from bot.local.mind import Call, Item, Thought, Tool
 from bot.local.recognition import LONGEST_S, Listening
 
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 SPEECH_LIMIT_BYTES: Final = 32 * 1024 * 1024
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=5)
 REPLY_TOKENS: Final = 300
+DIGEST_TOKENS: Final = 1_500
+CALLS_AT_MOST: Final = 4
+ARGUMENTS_LIMIT: Final = 8_000
+"""Characters of one call's arguments."""
+
 TURNS_TOLD: Final = 40
 
 
@@ -115,15 +121,53 @@ class ChatService:
         self._service = service
         self._http = http
 
-    async def answer(self, instructions: str, items: Iterable[Item]) -> str:
-        told = [{"role": _role(item), "content": item.text} for item in items if item.text][-TURNS_TOLD:]
-        messages = [{"role": "system", "content": instructions}, *told]
-        body = {"model": self._service.model, "messages": messages, "max_tokens": REPLY_TOKENS}
+    async def answer(self, instructions: str, items: Iterable[Item], tools: tuple[Tool, ...] = ()) -> Thought:
+        messages = [{"role": "system", "content": instructions}, *_messages(list(items)[-TURNS_TOLD:])]
+        most = DIGEST_TOKENS if is_digest(instructions) else REPLY_TOKENS
+        body: dict[str, Any] = {"model": self._service.model, "messages": messages, "max_tokens": most}
+        if tools:
+            body["tools"] = [{"type": "function", "function": _offered(tool)} for tool in tools]
         answer = _json(await _post(self._service, self._http, ANSWER_LIMIT_BYTES, json=body))
         try:
-            return str(answer["choices"][0]["message"]["content"]).strip()
-        except (LookupError, TypeError):
+            message = answer["choices"][0]["message"]
+            thought = Thought(str(message.get("content") or "").strip(), _calls(message.get("tool_calls") or [], tools))
+        except (LookupError, TypeError, AttributeError):
             raise ModelError("the completion has no message", ModelFault.BAD_REQUEST) from None
+        if not (thought.words or thought.calls) and not is_digest(instructions):
+            raise ModelError("the completion is empty", ModelFault.BAD_REQUEST)
+        return thought
+
+
+def _messages(items: list[Item]) -> list[dict[str, Any]]:
+    """The talk as a chat. Calls stand with their answers behind them, as such services want it; one without an answer is left out."""
+    answers = {item.call_id: item for item in items if item.role == "tool"}
+    messages: list[dict[str, Any]] = []
+    is_calling = False
+    for item in items:
+        if item.role == "call" and item.call_id in answers:
+            function = {"name": item.name, "arguments": item.text}
+            if not is_calling:
+                messages.append({"role": "assistant", "content": None, "tool_calls": []})
+            calling = next(one for one in reversed(messages) if one.get("tool_calls") is not None)
+            calling["tool_calls"].append({"id": item.call_id, "type": "function", "function": function})
+            messages.append({"role": "tool", "tool_call_id": item.call_id, "content": answers[item.call_id].text})
+            is_calling = True
+        elif item.role not in {"call", "tool"} and item.text:
+            messages.append({"role": item.role, "content": item.text})
+            is_calling = False
+    return messages
+
+
+def _offered(tool: Tool) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+
+
+def _calls(shown: list[Any], tools: tuple[Tool, ...]) -> tuple[Call, ...]:
+    """The first few calls of tools that were offered; what the arguments hold is for whoever runs them. Raises LookupError, TypeError."""
+    offered = {tool.name for tool in tools}
+    calls = [Call(str(one["function"]["name"]), str(one["function"]["arguments"] or "{}")) for one in shown]
+    fitting = [call for call in calls if call.name in offered and len(call.arguments) <= ARGUMENTS_LIMIT]
+    return tuple(fitting[:CALLS_AT_MOST])
 
 
 class SpeechService:
@@ -139,10 +183,6 @@ class SpeechService:
     async def speak(self, text: str, voice: str | None) -> bytes:
         body = {"model": self._service.model, "input": text, "voice": voice or "alloy", "response_format": "wav"}
         return _pcm_of(await _post(self._service, self._http, SPEECH_LIMIT_BYTES, json=body))
-
-
-def _role(item: Item) -> str:
-    return item.role if item.role in {"user", "assistant", "system"} else "user"
 
 
 def _json(data: bytes) -> dict[str, Any]:

@@ -4,6 +4,8 @@
     [Ben] types: hello         an utterance, typed
     anything else of a user    an utterance of whoever was named last; empty: one that was not understood
     Greet … / Say goodbye …    a system item by which the host asks for a greeting or a farewell
+    It is time: "Alice" …      a system item: somebody wanted to be reminded now
+    Say … that you are an AI   a system item: the host has it said
 
 Several people may have spoken since the last reply: each is owed one.
 """
@@ -22,6 +24,8 @@ _MARK: Final = re.compile(
     r"^\s*\[(?P<name>[^\]]{1,64})\]\s*(?:speaks|says|types)?\s*:?\s*(?P<text>.*)$", re.DOTALL | re.IGNORECASE
 )
 _QUOTED: Final = re.compile(r"[\"“”「]([^\"“”」]{1,64})[\"“”」]")
+_REMINDS: Final = re.compile(r"[\"“”「]([^\"“”」]{1,400})[\"“”」]")
+_DISCLOSES: Final = re.compile(r"^(?:say|tell|remind)\b.{0,120}\b(?:an? ai|artificial|machine)\b", re.DOTALL)
 
 
 class Told(Protocol):
@@ -37,7 +41,8 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something that asks for a reply. `order` is what the host wants said (`greeting`, `farewell`), if it is the host who asks."""
+    """Something that asks for a reply. `order` is what the host wants said (`greeting`, `farewell`, `reminder`, `disclosure`), if it is the host
+    who asks; of a reminder, `text` is what of."""
 
     speaker: str
     text: str
@@ -83,6 +88,12 @@ def _order(item: Told, speaker: str) -> Said | None:
         return Said(listed(names) if names else speaker, "", "greeting", item.item_id)
     if stripped.startswith("say goodbye"):
         return Said(speaker, "", "farewell", item.item_id)
+    if stripped.startswith("it is time:"):
+        quoted = _REMINDS.findall(item.text)
+        who, what = (quoted[0], quoted[-1]) if len(quoted) > 1 else (speaker, quoted[0] if quoted else "")
+        return Said(who, what, "reminder", item.item_id)
+    if _DISCLOSES.search(stripped):
+        return Said(speaker, "", "disclosure", item.item_id)
     return None
 
 

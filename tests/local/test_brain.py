@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.local.brain import Brain, find_topic
+from bot.local.mind import Item
 from bot.local.persona import Self
-from bot.local.protocol import Item
 from bot.local.script import TONES, script
 from bot.local.talk import Said, owed, people, said
 
@@ -154,26 +154,29 @@ def test_everyone_who_spoke_since_the_last_reply_is_answered_and_nobody_twice() 
         Item("3", "user", "[Ben] speaks:"),
         Item("4", "user", "what is my name"),
     ]
-    first = asyncio.run(brain.answer("Name: Yue", items))
+    first = asyncio.run(brain.answer("Name: Yue", items)).words
     assert "12 oh 5" in first
     assert "Alice" in first
     assert "You are Ben" in first
     items += [Item("5", "assistant", first), Item("6", "user", "[Alice] speaks:"), Item("7", "user", "roll a die")]
-    second = asyncio.run(brain.answer("Name: Yue", items))
+    second = asyncio.run(brain.answer("Name: Yue", items)).words
     assert "rolled" in second
     assert "12 oh 5" not in second
 
 
 def test_what_was_not_understood_is_passed_over_when_somebody_else_was() -> None:
     items = [Item("1", "user", "[Alice] speaks:"), Item("2", "user", ""), Item("3", "user", "[Ben] types: roll a die")]
-    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items))
+    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items)).words
     assert "Ben" in text
     assert "Alice" not in text
 
 
 def test_a_stop_is_all_that_is_answered() -> None:
     items = [Item("1", "user", "[Alice] types: tell me a story"), Item("2", "user", "[Ben] types: Stop, please!")]
-    assert asyncio.run(Brain(now=Noon).answer("Name: Yue", items)) in {"Okay, Ben. I have stopped.", "All right, Ben."}
+    assert asyncio.run(Brain(now=Noon).answer("Name: Yue", items)).words in {
+        "Okay, Ben. I have stopped.",
+        "All right, Ben.",
+    }
 
 
 def test_a_talk_begun_elsewhere_is_answered_from_its_last_reply_on() -> None:
@@ -182,14 +185,14 @@ def test_a_talk_begun_elsewhere_is_answered_from_its_last_reply_on() -> None:
         Item("2", "assistant", "It is noon."),
         Item("3", "user", "[Alice] types: roll a die"),
     ]
-    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items))
+    text = asyncio.run(Brain(now=Noon).answer("Name: Yue", items)).words
     assert "rolled" in text
     assert "12 oh 5" not in text
 
 
 def test_the_speaker_may_be_named_in_the_instructions_instead() -> None:
     told = "Name: Yue\nWhoever speaks now is called: Alice\nWhoever speaks now is called: Carol"
-    assert "Carol" in asyncio.run(Brain(now=Noon).answer(told, [Item("1", "user", "what is my name")]))
+    assert "Carol" in asyncio.run(Brain(now=Noon).answer(told, [Item("1", "user", "what is my name")])).words
 
 
 def test_a_personas_own_examples_are_said_to_whoever_asks_once_a_talk() -> None:
@@ -241,4 +244,4 @@ def test_courtesies_do_not_hide_what_is_meant(text: str, topic: str | None) -> N
 )
 def test_whatever_is_said_there_is_an_answer(lines: list[tuple[str, str]], instructions: str) -> None:
     items = [Item(str(number), role, text) for number, (role, text) in enumerate(lines)]
-    assert asyncio.run(Brain(now=Noon).answer(instructions, items))
+    assert asyncio.run(Brain(now=Noon).answer(instructions, items)).words
