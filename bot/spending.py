@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -20,7 +20,7 @@ from bot.conversation.budget import Budget, Caps, Prices, Spent, Used, next_day
 from bot.errors import KithError, StorageError
 from bot.settings import Settings
 from bot.storage.guilds import GuildSettings, GuildSettingsRepository
-from bot.storage.usage import Usage, UsageLedger
+from bot.storage.usage import NOBODY, Usage, UsageLedger
 
 KEPT: Final = 10_000
 """Rows that wait for the disk; beyond, what waits longest is given up."""
@@ -147,9 +147,7 @@ class Spending:
     async def receipt(self, guild_id: int, user_id: int) -> Receipt:
         """Everything that the ledger holds of a member, what is being used in an open call included. Raises `StorageError`."""
         await self._save_open(guild_id)
-        rows = await self._usage.of_member(guild_id, user_id)
-        rows.sort(key=lambda row: (row.day, row.provider, row.model), reverse=True)
-        return Receipt(tuple(rows), self._settings.kith_currency)
+        return Receipt(tuple(await self._usage.of_member(guild_id, user_id)), self._settings.kith_currency)
 
     async def today(self, guild_id: int) -> Today:
         """For `/settings` and `/status`. Raises `StorageError`."""
@@ -164,12 +162,13 @@ class Spending:
         return Today(day, caps, guild, members, self._settings.kith_currency, next_day(day))
 
     def forget(self, guild_id: int, user_id: int | None = None) -> None:
-        """A member (`None`: the whole guild) was erased: what of theirs waits for the disk is not written. Caps of this day still count it."""
+        """A member was erased: what of theirs waits for the disk becomes nobody's, as in the ledger. `None`: the guild was, and nothing of it waits."""
         for budget in self._budgets_of(guild_id):
             self._keep(guild_id, budget)
-        gone = [key for key in self._kept if key[0] == guild_id and user_id in (None, key[1])]
-        for key in gone:
-            del self._kept[key]
+        for key in [key for key in self._kept if key[0] == guild_id and user_id in (None, key[1])]:
+            row = self._kept.pop(key)
+            if user_id is not None:
+                self._put(replace(row, user_id=NOBODY))
 
     def caps(self, chosen: GuildSettings) -> Caps:
         """What the admin chose, within what the operator allows."""
@@ -207,11 +206,14 @@ class Spending:
                 replies=entry.replies,
                 cost_micros=entry.cost_micros,
             )
-            key = (guild_id, entry.user_id, entry.day)
-            self._kept[key] = _sum(self._kept[key], usage) if key in self._kept else usage
+            self._put(usage)
         while len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
             _log.error("usage_given_up", count=1)
+
+    def _put(self, row: Usage) -> None:
+        key = (row.guild_id, row.user_id, row.day)
+        self._kept[key] = _sum(self._kept[key], row) if key in self._kept else row
 
     async def _write(self) -> None:
         """Everything that is kept. Raises `StorageError`, and then it is still kept."""
@@ -222,9 +224,9 @@ class Spending:
             try:
                 await self._usage.add(list(rows.values()))
             except BaseException:  # cancelled too: a transaction that did not end has written nothing
-                for key, row in self._kept.items():
-                    rows[key] = _sum(rows[key], row) if key in rows else row
-                self._kept = rows
+                since, self._kept = self._kept, rows
+                for row in since.values():
+                    self._put(row)
                 raise
 
     async def _save_open(self, guild_id: int) -> None:
@@ -251,12 +253,8 @@ def _by_member(rows: Iterable[Usage]) -> dict[int, Used]:
 
 def _sum(one: Usage, other: Usage) -> Usage:
     """Two rows of the same member, day and model."""
-    return Usage(
-        guild_id=one.guild_id,
-        user_id=one.user_id,
-        day=one.day,
-        provider=one.provider,
-        model=one.model,
+    return replace(
+        one,
         heard_ms=one.heard_ms + other.heard_ms,
         spoken_ms=one.spoken_ms + other.spoken_ms,
         replies=one.replies + other.replies,
