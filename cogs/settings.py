@@ -14,6 +14,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot, answer_fault
 from bot.errors import KithError
 from bot.faults import fault_sentence
+from bot.quiet_hours import parse_quiet_hours
 from bot.storage.guilds import SETTINGS, Change, GuildSettings, PickPersona, Section, Switch, Write, row_of
 from cogs.permissions import check_manages, member_of
 from cogs.settings_choices import gone_in, options_of, value_of, words_for
@@ -113,13 +114,13 @@ class SettingsPanel(commands.Cog):
     ) -> None:
         """A value chosen from a menu or written into a form. What it does not take is told with what was expected."""
         name = press.what
+        words = await words_for(self._companion, member.guild.id, interaction.locale.value)
         try:
             value = GuildSettings.model_fields[name].default
             if press.act is not Act.CLEAR:
-                value = await value_of(self._companion, member.guild, name, chosen, text)
+                value = await value_of(self._companion, member.guild, words, name, chosen, text)
             value = checked(name, value)
         except (Unreadable, KithError) as error:
-            words = await words_for(self._companion, member.guild.id, interaction.locale.value)
             if isinstance(error, Unreadable):
                 values = {"name": words.name(name), "expected": words.expected(name)}
                 error = KithError(f"{name}: not what it takes", key="error-setting-value", **values)
@@ -150,8 +151,10 @@ class SettingsPanel(commands.Cog):
         await self._show(interaction, guild, section, told)
         if change is not None:
             _log.info("setting_changed", guild_id=guild.id, setting=name)
-            await self._act(interaction, guild, name)
-            await self._announce(guild, change, before)
+            try:
+                await self._act(interaction, guild, name)
+            finally:
+                await self._announce(guild, change, before)
 
     async def _act(self, interaction: discord.Interaction, guild: discord.Guild, name: str) -> None:
         if isinstance(row_of(name), PickPersona):
@@ -197,4 +200,5 @@ class SettingsPanel(commands.Cog):
 
 
 async def setup(bot: KithBot) -> None:
+    parse_quiet_hours("22:00-07:00 UTC")  # finds the zones there are: not in the middle of a call
     await bot.add_cog(SettingsPanel(bot.companion))

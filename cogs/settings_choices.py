@@ -10,7 +10,7 @@ import discord
 from bot.app import Companion
 from bot.errors import KithError
 from bot.personas.persona import AgeRating, Persona
-from bot.storage.guilds import Pick, PickChannels, PickPersona, PickRoles, PickVoice, Switch, Write, row_of
+from bot.storage.guilds import SETTINGS, Pick, PickChannels, PickPersona, PickRoles, PickVoice, Switch, Write, row_of
 from bot.voices import voices_of
 from cogs.permissions import check_age_gate
 from cogs.settings_controls import OPTIONS
@@ -27,6 +27,7 @@ async def words_for(companion: Companion, guild_id: int, locale: str) -> Words:
         {persona.slug: persona.name_in(locale) for persona in everyone},
         {voice: persona.name_in(locale) for voice, persona in _voices(companion).items()},
         companion.settings.kith_currency,
+        _limits(companion),
     )
 
 
@@ -50,13 +51,21 @@ async def options_of(
             return {}
 
 
-async def value_of(companion: Companion, guild: discord.Guild, name: str, chosen: Sequence[str], text: str) -> Any:
+async def value_of(
+    companion: Companion, guild: discord.Guild, words: Words, name: str, chosen: Sequence[str], text: str
+) -> Any:
     """What was meant by values chosen from a menu, or by the text of a form. Raises `Unreadable`, `KithError`."""
     row = row_of(name)
     only = chosen[0] if chosen else NONE
     match row:
         case Write():
-            return typed(row, text)
+            value, most = typed(row, text), words.limits.get(name)
+            if most is not None and isinstance(value, (int, float)) and value > most:
+                told = words.written(row.unit, most)
+                raise KithError(
+                    "more than the operator allows", key="error-setting-over", name=words.name(name), most=told
+                )
+            return value
         case Pick():
             return picked(row, only)
         case PickPersona():
@@ -81,6 +90,12 @@ def gone_in(guild: discord.Guild, value: Any) -> frozenset[int]:
     """Ids of roles and channels that the server has no more."""
     ids = value if isinstance(value, frozenset) else {value} if isinstance(value, int) else frozenset()
     return frozenset(one for one in ids if guild.get_role(one) is None and guild.get_channel(one) is None)
+
+
+def _limits(companion: Companion) -> dict[str, int | float]:
+    """The operator's settings that are called as a server's: the most of it."""
+    found = {name: getattr(companion.settings, f"kith_{name}", None) for name in SETTINGS}
+    return {name: most for name, most in found.items() if isinstance(most, (int, float))}
 
 
 def _voices(companion: Companion) -> dict[str, Persona]:

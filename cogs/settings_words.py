@@ -56,6 +56,7 @@ class Words:
         personas: slug to the name in this language, of everybody on the server.
         voices: voice to the name of a persona who speaks with it.
         currency: the operator's.
+        limits: setting to the most that the operator allows, which is in force where nothing is chosen.
     """
 
     texts: Texts
@@ -63,6 +64,7 @@ class Words:
     personas: Mapping[str, str] = field(default_factory=dict)
     voices: Mapping[str, str] = field(default_factory=dict)
     currency: str = "USD"
+    limits: Mapping[str, int | float] = field(default_factory=dict)
     model: type[GuildSettings] = GuildSettings
 
     def say(self, key: str, **values: str | float) -> str:
@@ -76,9 +78,12 @@ class Words:
 
     def value(self, setting: str, value: Any) -> str:
         """As a person reads it; with Discord's mentions, which are shown as names and reach nobody."""
+        row = row_of(setting, self.model)
+        if value is None and isinstance(row, Write) and setting in self.limits:
+            return self.say("settings-limit", most=self.written(row.unit, self.limits[setting]))
         if value is None or value == frozenset():
             return self.say(f"{key_of(setting)}-none")
-        match row_of(setting, self.model):
+        match row:
             case Switch():
                 return self.say("settings-on" if value else "settings-off")
             case Pick():

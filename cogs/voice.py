@@ -58,7 +58,8 @@ class Voice(commands.Cog):
     async def leave(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True)
-        interaction.client.dispatch("companion_sent_away", member.guild)
+        if self._companion.status(member.guild.id) is not None:
+            interaction.client.dispatch("companion_sent_away", member.guild)
         has_left = await self._companion.leave(member.guild.id)
         key = "leave-done" if has_left else "leave-not-here"
         await interaction.edit_original_response(content=self._companion.texts.say(locale, key))

@@ -150,16 +150,19 @@ async def test_an_admin_changes_settings_by_menu_and_form_and_finds_them_in_the_
     await panel.change("Persona")
     await panel.choose(":set:persona:", "Quill")
     await panel.tab("spends")
-    assert "14 400 s (4 h)" in await panel.write("Speech a day, all together", "4h")
+    assert "my operator allows at most 14 400 s (4 h)" in await panel.write("Speech a day, all together", "5h")
+    assert "10 800 s (3 h)" in await panel.write("Speech a day, all together", "3h")
 
     settings = await kept(server)
     assert (settings.auto_join, settings.user_role_ids, settings.persona) == (True, frozenset({DJ}), "quizhost")
-    assert (settings.quiet_hours, settings.guild_seconds_per_day) == ("22:00-07:00 Europe/Berlin", 14_400)
+    assert (settings.quiet_hours, settings.guild_seconds_per_day) == ("22:00-07:00 Europe/Berlin", 10_800)
 
     lines = (await panel.tab("audit")).splitlines()
     by = f"<@{server.alice.user_id}>"
     assert len(lines) == 1 + 6
-    assert lines[1].endswith(f"{by} · **Speech a day, all together:** as much as my operator allows → 14 400 s (4 h)")
+    assert lines[1].endswith(
+        f"{by} · **Speech a day, all together:** my operator's limit: 14 400 s (4 h) → 10 800 s (3 h)"
+    )
     assert lines[2].endswith(f"{by} · **Persona:** my operator's choice → Quill")
     await until(lambda: len(told_in(server, named(server, "changes"))) == 6)
     told = told_in(server, named(server, "changes"))
@@ -295,11 +298,15 @@ async def test_it_comes_only_where_when_and_for_whom_the_server_wants(server: St
     assert is_in(server, server.lounge)
 
 
-async def test_a_call_that_runs_into_quiet_hours_says_so_and_ends(server: Stage) -> None:
+async def test_a_change_acts_on_the_call_at_once_and_quiet_hours_end_it_with_a_word(server: Stage) -> None:
     await server.discord.join_voice(server.guild, server.alice, server.lounge)
     await server.run(server.alice, "consent allow")
     await server.run(server.alice, "join")
+    await until(lambda: bool(server.model.talks) and "Name: Xiao Yue" in str(server.model.talk.session))
     panel = await Panel.open(server, server.alice)
+    await panel.change("Persona")
+    await panel.choose(":set:persona:", "Quill")
+    await until(lambda: "Name: Quill" in str(server.model.talk.session))
     await panel.tab("where")
     await panel.write("Quiet hours", now_quiet())
     await until(lambda: is_away(server), timeout_s=25.0)

@@ -114,3 +114,5 @@ settings-member-money-per-day-about = What talking with one member may cost a da
 settings-member-money-per-day-none = no limit of their own
 settings-web-search = Looking things up
 settings-web-search-about = On: I may look something up on the web when that helps, where my operator has a search for it.
+settings-limit = my operator's limit: { $most }
+error-setting-over = { $name }: my operator allows at most { $most }.

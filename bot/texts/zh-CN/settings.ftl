@@ -111,3 +111,5 @@ settings-member-money-per-day-about = 和一个人聊天每天最多花多少钱
 settings-member-money-per-day-none = 不单独限制
 settings-web-search = 上网查
 settings-web-search-about = 打开后，需要的时候我可以上网查一查（要运营者接好了搜索才行）。
+settings-limit = 运营者的上限：{ $most }
+error-setting-over = { $name }：运营者最多允许 { $most }。
