@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage.database import Database
+from bot.storage.vault import KEY_BYTES, Vault
 
 
 @pytest.fixture
@@ -20,3 +21,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = await Database.open(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def vault(database: Database) -> Vault:
+    return await Vault.open(database, b"k" * KEY_BYTES)
