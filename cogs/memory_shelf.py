@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
 
 from bot.app import Companion
 from bot.errors import KithError
@@ -13,6 +13,9 @@ from bot.memory.keeper import Keeper
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Memory, Proposal
+
+
+FRESH: Final = timedelta(days=1)
 
 
 def keeping(companion: Companion) -> Keeper:
@@ -30,6 +33,7 @@ class Shelf:
     retention_days: int = 90
     is_agreed: bool = True
     is_paused: bool = False
+    fresh: int = 0  # memories of the last day by what the member said of themselves
 
     def memory(self, memory_id: str) -> Memory:
         """Raises `KithError` for one that is gone, or another member's."""
@@ -72,12 +76,15 @@ async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
     keeper, ledger = keeping(companion), companion.ledger
     settings = await companion.guilds.get(guild_id)
     await ledger.load(guild_id)
+    memories = tuple(await keeper.show(guild_id, user_id))
+    since = datetime.now(UTC) - FRESH
     return Shelf(
         user_id=user_id,
-        memories=tuple(await keeper.show(guild_id, user_id)),
+        memories=memories,
         proposals=tuple(await keeper.proposals(guild_id, user_id)),
         mode=settings.memory,
         retention_days=settings.retention_days,
         is_agreed=ledger.allowed(guild_id, user_id, Scope.REMEMBER),
         is_paused=await keeper.is_paused(guild_id, user_id),
+        fresh=sum(one.made_at > since and one.speaker_id == user_id for one in memories),
     )

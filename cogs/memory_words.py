@@ -82,8 +82,10 @@ def kept_words(texts: Texts, locale: str, shelf: Shelf, page: int) -> str:
 
 def offered_words(texts: Texts, locale: str, shelf: Shelf, page: int) -> str:
     """A page of what might be kept, and what happens to it if its subject says nothing."""
+    is_told = shelf.mode is MemoryMode.USUAL and shelf.fresh > 0  # elsewhere everything was kept by their own press
+    fresh = [texts.say(locale, "memory-offered-fresh", count=shelf.fresh)] if is_told else []
     if not shelf.proposals:
-        return "\n".join([texts.say(locale, "memory-offered-none"), *state_words(texts, locale, shelf)])
+        return "\n".join([texts.say(locale, "memory-offered-none"), *fresh, *state_words(texts, locale, shelf)])
     total = pages(len(shelf.proposals), OFFERED_SHOWN)
     lines = [
         texts.say(locale, "memory-offered-title", count=len(shelf.proposals)),
@@ -94,6 +96,7 @@ def offered_words(texts: Texts, locale: str, shelf: Shelf, page: int) -> str:
     for number, proposal in enumerate(shelf.proposals[begin : begin + OFFERED_SHOWN], begin + 1):
         lines.append(texts.say(locale, "memory-entry", number=number, text=proposal.text))
         lines.append(about_proposal(texts, locale, shelf, proposal))
+    lines += fresh
     if total > 1:
         lines.append(texts.say(locale, "memory-page", page=page + 1, total=total))
     return "\n".join(lines)

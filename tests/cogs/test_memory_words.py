@@ -215,6 +215,14 @@ def test_where_the_rule_is_usual_what_is_not_dropped_is_kept_but_for_what_others
     assert [line.rpartition(" unless ")[2] for line in told] == ["you drop it", "you keep it", "you keep it"]
 
 
+def test_where_the_rule_is_usual_what_was_kept_at_once_is_told_with_the_way_to_drop_it() -> None:
+    usual = shelf([memory()], mode=MemoryMode.USUAL, fresh=1)
+    assert "One thing that you told me of yourself was kept" in offered_words(TEXTS, "en", usual, 0)
+    assert ids(offered_view(TEXTS, "en", usual, 0)) == ["kith:memory:kept:0"]
+    assert "kept in the last day" not in offered_words(TEXTS, "en", replace(usual, mode=MemoryMode.STRICT), 0)
+    assert "kept in the last day" not in offered_words(TEXTS, "en", replace(usual, fresh=0), 0)
+
+
 def test_where_nothing_waits_it_says_so() -> None:
     assert "Nothing of yours waits here" in offered_words(TEXTS, "en", shelf(), 0)
 

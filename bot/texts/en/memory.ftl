@@ -85,6 +85,10 @@ memory-offered-title = **I would like to remember** ({ $count })
 memory-offered-strict = I keep nothing of this unless you press **Keep**. What you leave alone goes by itself.
 memory-offered-usual = What you do not drop is kept when its time is up; what others said of you only if you keep it.
 memory-offered-none = Nothing of yours waits here: there is nothing that I would like to ask you about.
+memory-offered-fresh = { $count ->
+    [one] One thing that you told me of yourself was kept in the last day already; **What I keep** shows it, and lets you drop it.
+   *[other] { $count } things that you told me of yourself were kept in the last day already; **What I keep** shows them, and lets you drop them.
+}
 memory-kept = Kept.
 memory-dropped = Dropped. I do not remember it.
 memory-button-show = Show mine

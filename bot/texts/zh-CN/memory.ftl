@@ -82,6 +82,9 @@ memory-offered-title = **我想记住**（{ $count } 条）
 memory-offered-strict = 你不点“**记住**”，我就一条也不留；放着不管的，到时候会自己消失。
 memory-offered-usual = 你没点“算了”的，到时候我就记下了；别人说起你的，要你点“记住”才算。
 memory-offered-none = 这里没有你的：我没有什么要问你的。
+memory-offered-fresh = { $count ->
+   *[other] 这一天里，你说起自己的 { $count } 件事我已经记下了；点“**记着的**”可以看，也可以不要。
+}
 memory-kept = 记住了。
 memory-dropped = 好，这条不记。
 memory-button-show = 看我的
