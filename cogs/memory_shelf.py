@@ -14,7 +14,6 @@ from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Memory, Proposal
 
-
 FRESH: Final = timedelta(days=1)
 
 
