@@ -17,11 +17,11 @@ from bot.tools.toolbox import Toolbox
 GUILD, CHANNEL, ALICE, BOB, MALLORY = 1, 10, 100, 101, 666
 NAMES = {ALICE: "Alice", BOB: "Bob"}
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-SHIPPED = Path(__file__).parents[2] / "personas"
+XIAOYUE = Library.load(Path(__file__).parents[2] / "personas").get("xiaoyue")
 
 
 def persona(*tools: ToolName) -> Persona:
-    return Library.load(SHIPPED).get("xiaoyue").model_copy(update={"tools": tools or tuple(ToolName)})
+    return XIAOYUE.model_copy(update={"tools": tools or tuple(ToolName)})
 
 
 def room(kept: RoomMemory | None = None, who: Persona | None = None, **settings: Any) -> ToolRoom:
