@@ -5,7 +5,7 @@
     anything else of a user    an utterance of whoever was named last; empty: one that was not understood
     Greet … / Say goodbye …    a system item by which the host asks for a greeting or a farewell
     It is time: "Alice" …      a system item: somebody wanted to be reminded now
-    Say … that you are an AI   a system item: the host has it said
+    … remind … you are an AI   a system item: the host has it said
 
 Several people may have spoken since the last reply: each is owed one.
 """
@@ -25,7 +25,7 @@ _MARK: Final = re.compile(
 )
 _QUOTED: Final = re.compile(r"[\"“”「]([^\"“”」]{1,64})[\"“”」]")
 _REMINDS: Final = re.compile(r"[\"“”「]([^\"“”」]{1,400})[\"“”」]")
-_DISCLOSES: Final = re.compile(r"^(?:say|tell|remind)\b.{0,120}\b(?:an? ai|artificial|machine)\b", re.DOTALL)
+_DISCLOSES: Final = re.compile(r"\b(?:say|tell|remind)\b.{0,160}\byou are an ai\b", re.DOTALL)
 
 
 class Told(Protocol):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.local.protocol import Act, Answer, Forget, Hear, Send, Session, Sound, Stop
+from bot.local.mind import Call
+from bot.local.protocol import ALL_TEXT_LIMIT, TEXT_LIMIT, Act, Answer, Forget, Hear, Send, Session, Sound, Stop
 
 pytestmark = pytest.mark.core
 
@@ -241,3 +242,115 @@ def test_whatever_a_client_sends_the_session_answers_and_goes_on(sent: list[Any]
     session.receive({"type": "session.update", "session": {"turn_detection": None, "voice": "en", "instructions": ""}})
     session.receive(append(TONE))
     assert kinds(session.receive({"type": "input_audio_buffer.commit"}))[-1] == "Hear"
+
+
+# ---------------------------------------------------------------------------- tools and sessions of text only
+
+ROLL = {
+    "type": "function",
+    "function": {"name": "roll_dice", "description": "Rolls.", "parameters": {"type": "object"}},
+}
+
+
+def update(session: Session, **fields: Any) -> list[Act]:
+    return session.receive({"type": "session.update", "session": fields})
+
+
+def answering(session: Session) -> str:
+    session.receive({"type": "conversation.item.create", "item": typed("roll")})
+    return next(act for act in session.receive({"type": "response.create"}) if isinstance(act, Answer)).response_id
+
+
+def typed(text: str) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def output_of(call_id: str) -> dict[str, Any]:
+    item = {"type": "function_call_output", "call_id": call_id, "output": '{"rolls": [4]}'}
+    return {"type": "conversation.item.create", "item": item}
+
+
+def test_functions_are_offered_and_what_runs_at_a_server_is_left_out() -> None:
+    session = manual()
+    update(session, tools=[ROLL, {"type": "web_search", "function": {"description": "d"}}])
+    assert [(tool.name, tool.description, tool.parameters) for tool in session.told.tools] == [
+        ("roll_dice", "Rolls.", {"type": "object"})
+    ]
+    update(session, instructions="Name: Mira")
+    assert [tool.name for tool in session.told.tools] == ["roll_dice"], "what is not said stays"
+    update(session, tools=[])
+    assert session.told.tools == ()
+
+
+@pytest.mark.parametrize(
+    "tools",
+    ["x", [1], [{"type": "function"}], [{"type": "function", "function": {"name": "a b"}}], [ROLL] * 65,
+     [{"type": "function", "function": {"name": "a", "parameters": 3}}]],
+)  # fmt: skip
+def test_tools_that_are_none_change_nothing(tools: Any) -> None:
+    session = manual()
+    assert refusal(update(session, tools=tools, instructions="Name: Mira")) == "invalid event format"
+    assert session.told.instructions == "Name: Yue"
+
+
+def test_a_call_is_announced_without_arguments_then_they_come() -> None:
+    session = manual()
+    response_id = answering(session)
+    acts = session.called(response_id, Call("roll_dice", '{"sides": 6}'))
+    assert kinds(acts) == [
+        "conversation.item.created",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+    ]
+    created, delta, done = (act.fields for act in acts if isinstance(act, Send))
+    assert (created["item"]["type"], created["item"]["status"]) == ("function_call", "incomplete")
+    assert "arguments" not in created["item"]
+    assert delta["arguments"] == done["arguments"] == '{"sides": 6}'
+    assert "delta" not in delta
+    assert (done["name"], done["call_id"]) == ("roll_dice", created["item"]["call_id"])
+    assert kinds(session.finished(response_id)) == ["response.done"]
+
+
+def test_an_answer_to_a_call_is_refused_while_a_response_runs_and_remembered_after_it() -> None:
+    session = manual()
+    response_id = answering(session)
+    session.called(response_id, Call("roll_dice", "{}"))
+    call_id = session.items[-1].call_id
+    assert refusal(session.receive(output_of(call_id))) == "ongoing response already exists"
+    session.finished(response_id)
+    assert kinds(session.receive(output_of(call_id))) == ["conversation.item.created"]
+    assert (session.items[-1].role, session.items[-1].call_id) == ("tool", call_id)
+    assert "Answer" in kinds(session.receive({"type": "response.create"}))
+
+
+def test_words_before_a_call_are_a_message_of_their_own() -> None:
+    session = manual()
+    response_id = answering(session)
+    session.spoke(response_id, "Let me see.", TONE)
+    acts = session.called(response_id, Call("roll_dice", "{}"))
+    assert kinds(acts)[:2] == ["response.audio.done", "response.audio_transcript.done"]
+    assert kinds(session.finished(response_id)) == ["response.done"]
+    assert [item.role for item in session.items] == ["user", "assistant", "call"]
+
+
+def test_a_session_of_text_only_writes_and_does_not_sound() -> None:
+    session = manual()
+    [updated] = update(session, modalities=["text"])
+    assert isinstance(updated, Send)
+    assert updated.fields["session"]["modalities"] == ["text"]
+    response_id = answering(session)
+    written = session.spoke(response_id, "Likes moss.", TONE)
+    ended = session.finished(response_id)
+    assert kinds(written)[-1] == "response.text.delta"
+    assert "response.audio.delta" not in kinds([*written, *ended])
+    done = next(act for act in ended if isinstance(act, Send) and act.kind == "response.text.done")
+    assert done.fields["text"] == "Likes moss."
+    assert refusal(update(session, modalities=["audio", "smell"])) == "invalid event format"
+
+
+def test_what_a_session_remembers_has_a_bound_in_text_too() -> None:
+    session = manual()
+    for _ in range(100):
+        session.receive({"type": "conversation.item.create", "item": typed("x" * 100_000)})
+    assert sum(len(item.text) for item in session.items) <= ALL_TEXT_LIMIT
+    assert {len(item.text) for item in session.items} == {TEXT_LIMIT}

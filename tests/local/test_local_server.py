@@ -51,6 +51,17 @@ class Caller:
         )
         await self.until("session.updated")
 
+    async def type(self, text: str, name: str = "Alice") -> None:
+        part = [{"type": "input_text", "text": f"[{name}] types: {text}"}]
+        await self.say("conversation.item.create", item={"type": "message", "role": "user", "content": part})
+        await self.say("response.create")
+
+    async def tell(self, call: dict[str, Any], **answer: Any) -> None:
+        """The tool's answer, and the request to go on."""
+        item = {"type": "function_call_output", "call_id": call["call_id"], "output": json.dumps(answer)}
+        await self.say("conversation.item.create", item=item)
+        await self.say("response.create")
+
     async def utter(self, text: str, name: str = "Alice") -> None:
         part = [{"type": "input_text", "text": f"[{name}] speaks:"}]
         await self.say("conversation.item.create", item={"type": "message", "role": "user", "content": part})
@@ -242,6 +253,9 @@ class Services:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any, str]] = []
+        self.offered: Any = None
+        self.messages: list[dict[str, Any]] = []
+        """What the chat answers first, one after the other."""
         self.status = 200
 
     async def transcribe(self, request: web.Request) -> web.Response:
@@ -252,7 +266,9 @@ class Services:
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(("chat", body["messages"], request.headers.get("Authorization", "")))
-        return web.json_response({"choices": [{"message": {"content": "Fine. And you?"}}]}, status=self.status)
+        self.offered = body.get("tools")
+        message = self.messages.pop(0) if self.messages else {"content": "Fine. And you?"}
+        return web.json_response({"choices": [{"message": message}]}, status=self.status)
 
     async def speak(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -312,6 +328,79 @@ async def test_each_part_can_be_a_service_and_gets_its_own_key() -> None:
         assert messages[-1] == {"role": "user", "content": "你好"}
         assert alice.words() == "Fine. And you?"
         assert len(alice.sound()) == pytest.approx(2 * 24_000, abs=200)
+
+
+REMEMBER = {
+    "type": "function",
+    "function": {"name": "remember", "description": "Keep it.", "parameters": {"type": "object", "properties": {}}},
+}
+CALLED = "response.function_call_arguments.done"
+
+
+async def test_the_small_brain_calls_a_tool_and_says_what_came_of_it() -> None:
+    async with model() as url, caller(url) as alice:
+        await alice.open()
+        await alice.say("session.update", session={"tools": [REMEMBER]})
+        await alice.utter("Remember that I like green tea.")
+        await alice.say("input_audio_buffer.commit")
+        await alice.say("response.create")
+        call = await alice.until(CALLED)
+        assert json.loads(call["arguments"]) == {"about": "me", "text": "Likes green tea.", "kind": "preference"}
+        await alice.until("response.done")
+        assert not alice.words()
+        await alice.tell(call, result="Kept. Mention lightly that you will remember it.")
+        await alice.until("response.done")
+        assert "Alice" in alice.words()
+        assert alice.sound()
+
+
+async def test_a_session_of_text_only_is_answered_without_sound() -> None:
+    async with model() as url, caller(url) as host:
+        await host.open()
+        await host.say("session.update", session={"modalities": ["text"], "instructions": "Task: digest\nAs JSON."})
+        part = [{"type": "input_text", "text": '{"by": "Alice", "said": "I like moss."}'}]
+        await host.say("conversation.item.create", item={"type": "message", "role": "system", "content": part})
+        await host.say("response.create")
+        text = (await host.until("response.text.done"))["text"]
+        assert (await host.until("response.done"))["response"]["status"] == "completed"
+        assert json.loads(text.splitlines()[0])["text"] == "Likes moss."
+        assert not host.sound()
+
+
+async def test_a_chat_service_is_offered_the_tools_and_told_their_answers() -> None:
+    async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
+        function = {"name": "remember", "arguments": '{"text": "Likes moss."}'}
+        services.messages = [
+            {"content": None, "tool_calls": [{"id": "x", "type": "function", "function": function}]},
+            {"content": "Moss it is."},
+        ]
+        await alice.open()
+        await alice.say("session.update", session={"tools": [REMEMBER]})
+        await alice.type("I like moss.")
+        call = await alice.until(CALLED)
+        assert services.offered == [REMEMBER]
+        assert (call["name"], call["arguments"]) == ("remember", '{"text": "Likes moss."}')
+        await alice.until("response.done")
+        await alice.tell(call, result="Kept.")
+        await alice.until("response.done")
+        [_, said, called, told] = [messages for part, messages, _ in services.asked if part == "chat"][-1]
+        assert said["role"] == "user"
+        assert called["tool_calls"][0] == {"id": call["call_id"], "type": "function", "function": function}
+        assert told == {"role": "tool", "tool_call_id": call["call_id"], "content": '{"result": "Kept."}'}
+        assert alice.words() == "Moss it is."
+
+
+async def test_calls_of_tools_that_nobody_offered_fail_the_response() -> None:
+    async with provider() as (services, base), model(**service_settings(base)) as url, caller(url) as alice:
+        long = {"function": {"name": "remember", "arguments": "x" * 10_000}}
+        unknown = {"function": {"name": "launch", "arguments": "{}"}}
+        services.messages = [{"tool_calls": [unknown, long]}, {"tool_calls": [{"function": 7}]}, {"tool_calls": "x"}]
+        await alice.open()
+        await alice.say("session.update", session={"tools": [REMEMBER]})
+        for _ in range(3):
+            await alice.type("Hello.")
+            assert (await alice.until("response.done"))["response"]["status"] == "failed"
+        assert CALLED not in {event["type"] for event in alice.seen}
 
 
 async def test_a_service_that_refuses_fails_the_response_and_not_the_talk() -> None:
