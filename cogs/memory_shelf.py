@@ -70,11 +70,16 @@ class Shelf:
             raise KithError("the member paused remembering", key="error-memory-paused")
 
 
+def is_agreed(companion: Companion, guild_id: int, user_id: int, scope: Scope) -> bool:
+    """Whether this agreement has effect: none has without the one to be heard. The guild's are loaded."""
+    return all(companion.ledger.allowed(guild_id, user_id, one) for one in (Scope.LISTEN, scope))
+
+
 async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
     """Raises `StorageError`."""
-    keeper, ledger = keeping(companion), companion.ledger
+    keeper = keeping(companion)
     settings = await companion.guilds.get(guild_id)
-    await ledger.load(guild_id)
+    await companion.ledger.load(guild_id)
     memories = tuple(await keeper.show(guild_id, user_id))
     since = datetime.now(UTC) - FRESH
     return Shelf(
@@ -83,7 +88,7 @@ async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
         proposals=tuple(await keeper.proposals(guild_id, user_id)),
         mode=settings.memory,
         retention_days=settings.retention_days,
-        is_agreed=ledger.allowed(guild_id, user_id, Scope.REMEMBER),
+        is_agreed=is_agreed(companion, guild_id, user_id, Scope.REMEMBER),
         is_paused=await keeper.is_paused(guild_id, user_id),
         fresh=sum(one.made_at > since and one.speaker_id == user_id for one in memories),
     )

@@ -15,7 +15,7 @@ from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import RecapPoint
 from bot.texts import Texts
-from cogs.memory_shelf import keeping
+from cogs.memory_shelf import is_agreed, keeping
 from cogs.memory_words import seconds
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -89,7 +89,7 @@ class Recap(commands.Cog):
             channel.name,
             points,
             mode=settings.memory,
-            is_agreed=companion.ledger.allowed(member.guild.id, member.id, Scope.TRANSCRIPT),
+            is_agreed=is_agreed(companion, member.guild.id, member.id, Scope.TRANSCRIPT),
         )
         await interaction.edit_original_response(embed=discord.Embed(description=words))
 

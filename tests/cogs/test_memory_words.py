@@ -362,7 +362,7 @@ def test_a_recap_is_of_the_last_talk_alone_in_its_order() -> None:
     words = recap_words(TEXTS, "en", "Lounge", points, mode=MemoryMode.STRICT, is_agreed=True).splitlines()
     assert words[0].startswith("**The last talk in Lounge**, <t:")
     assert words[1:3] == ["• <@11>: point 3", "• <@22>: point 4"]
-    assert "Only points of members who agreed" in words[3]
+    assert "Only points of members who agreed to it" in words[3]
 
 
 def test_a_recap_of_nothing_says_why() -> None:
@@ -378,7 +378,7 @@ def test_the_longest_recap_fits_and_keeps_its_last_line() -> None:
     points = [point(number, "call", text="*" * TEXT_CHARS) for number in range(200)]
     words = recap_words(TEXTS, "en", "Lounge", points, mode=MemoryMode.STRICT, is_agreed=True)
     assert len(words) <= EMBED_CHARS
-    assert "Only points of members who agreed" in words.splitlines()[-1]
+    assert "Only points of members who agreed to it" in words.splitlines()[-1]
 
 
 def test_what_nobody_in_particular_said_is_told_so() -> None:

@@ -76,7 +76,7 @@ memory-exported = Everything that I keep about you on this server. Only you can 
 memory-paused = Paused. I keep nothing new about you and bring nothing up. What I kept stays until you forget it. `/memory pause` with "off" goes on.
 memory-resumed = I go on: what you agreed to counts again.
 memory-is-paused = Paused: I keep nothing new about you and bring nothing up. `/memory pause` with "off" goes on.
-memory-agree = You have not agreed to be remembered, so I keep nothing new about you and bring nothing up. `/consent allow` with "remember" lets me.
+memory-agree = You have not agreed to be heard and remembered, so I keep nothing new about you and bring nothing up. `/consent allow` lets me: "that I hear you", and "that I remember you".
 
 ## What I would like to remember
 
@@ -111,10 +111,10 @@ memory-button-keep-all = No, show me what you keep
 
 recap-title = **The last talk in { $channel }**, <t:{ $ended }:R>
 recap-point = • <@{ $user }>: { $text }
-recap-whose = -# Only points of members who agreed to transcripts, and only what you were there to hear. They go after a day.
+recap-whose = -# Only points of members who agreed to it, and only what you were there to hear. They go after a day.
 recap-none = I have no points of a talk in **{ $channel }** that I could tell you.
-recap-none-why = I note points only of members who agreed to transcripts, keep them for a day, and tell them only to people who were there to hear them.
-recap-agree = You have not agreed to transcripts, so nothing of what you say is in recaps. `/consent allow` with "transcript" lets me.
+recap-none-why = I note points only of members who agreed to it, keep them for a day, and tell them only to people who were there to hear them.
+recap-agree = You have not agreed that points of yours stand in recaps, so nothing of what you say does. `/consent allow` lets me.
 
 ## What can go wrong
 
@@ -125,6 +125,6 @@ error-memory-long = That is too long: { $length } characters. A memory has at mo
 error-memory-empty = There was nothing to see in that. Write down what I should remember, in a few words.
 error-memory-text = I do not keep that. A memory is a short sentence about a person, of at most { $most } characters: no orders to me, no links, no mentions, no secrets.
 error-memory-off = On this server I remember nothing: its admins decided so.
-error-memory-not-agreed = First agree to be remembered: `/consent allow` with "remember". Until then I keep nothing about you.
+error-memory-not-agreed = First agree to be heard and remembered: `/consent allow`, "that I hear you" and "that I remember you". Until then I keep nothing about you.
 error-memory-paused = You paused remembering, so I keep nothing new. `/memory pause` with "off" goes on.
 error-recap-where = Which talk? Enter a voice channel, or ask in a voice channel's own chat.
