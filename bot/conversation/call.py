@@ -1,143 +1,312 @@
-"""A call as values: what it needs of the house, the operator's choices about it, and how it may be shown to people."""
+"""One guild's call: who is there, who speaks for the companion, what it remembers, and what its session is told of all that.
+
+A shell, and thin: it keeps the roster true to the channel and to consent, composes what the model is told whenever one of these changes, and
+leaves every decision of a talk to `Conversation`. `Calls` makes and ends it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final
 
 import discord
 
-from bot.conversation.answering import Decision
-from bot.conversation.events import TurnMeasured
-from bot.conversation.lines import Judge, Observer, OpenModel, VoiceLine
+from bot.conversation.budget import Budget
+from bot.conversation.core import NO_HELP_LINE, Conversation
+from bot.conversation.events import CallTool, Command, Event, Member, PersonaChosen, Recalled, SceneSet, ToolAnswered
+from bot.conversation.instructions import compose
+from bot.conversation.lines import VoiceLine
+from bot.conversation.names import NOBODY, clean_name
+from bot.conversation.services import CallOptions, CallServices, CallStatus, Channel, TextChannel, loss_percent
 from bot.conversation.session import ChannelSession
-from bot.personas.character import CharacterReport
+from bot.memory.keeper import CallMemory, told
+from bot.personas.character import Character
 from bot.personas.persona import Persona
-from bot.personas.scenes import Scene
-from bot.realtime.events import Attribution, TurnMode
-from bot.settings import Settings
+from bot.personas.scenes import SCENES, Scene
+from bot.realtime.events import ReplyDone, SessionConfig, ToolSpec
+from bot.storage.guilds import GuildSettings
 
-Channel: TypeAlias = discord.VoiceChannel | discord.StageChannel
-TextChannel: TypeAlias = discord.abc.Messageable
-
-
-class CallLog(Protocol):
-    """`bot.storage.calls.CallLog`."""
-
-    async def started(self, guild_id: int, channel_id: int) -> str: ...
-    async def ended(self, guild_id: int, call_id: str, reason: str) -> None: ...
+MEMORY_TOKENS: Final = 600
+"""Of the instructions, for what is remembered: about three lines a person in a small room."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallServices:
-    """What calls need of the rest of the house.
+class Call:
+    """From the joined channel to the left one. Everything on the loop.
 
-    Attributes:
-        allowed: (guild_id, user_id): has the member agreed to be heard, now? Answered from memory.
-        persona: (guild_id, channel_id, ids of the people there): who is to speak.
-        tell: (text channel, key, values): a sentence of the catalogues in the guild's language.
-        connect_voice: (channel, allowed user ids): joins; raises `VoiceError`.
-        open_model: makes a link to the speech model.
-        notice: (persona's name, locale): PCM of the spoken notice, at the output rate.
-        make_judge: makes what tells speech from noise, one a call; blocks.
-        call_log: when and where there was a call.
+    Args:
+        memory: what this call remembers; `None`: nothing is kept and nothing recalled.
+        budget: what it may use; `None`: as much as it likes.
+        has_strangers: somebody is there who has not agreed.
     """
 
-    allowed: Callable[[int, int], bool]
-    persona: Callable[[int, int, tuple[int, ...]], Awaitable[Persona]]
-    tell: Callable[[TextChannel, str, dict[str, str | int | float]], Awaitable[None]]
-    connect_voice: Callable[[Channel, Iterable[int]], Awaitable[VoiceLine]]
-    open_model: OpenModel
-    notice: Callable[[str, str], Awaitable[bytes]] | None = None
-    make_judge: Callable[[], Judge] | None = None
-    call_log: CallLog | None = None
-    observers: Callable[[int], Iterable[Observer]] | None = None
+    def __init__(
+        self,
+        guild: discord.Guild,
+        text_channel: TextChannel,
+        persona: Persona,
+        voice: VoiceLine,
+        services: CallServices,
+        options: CallOptions,
+        settings: GuildSettings,
+        *,
+        memory: CallMemory | None = None,
+        budget: Budget | None = None,
+        has_strangers: bool = True,
+    ) -> None:
+        self.guild = guild
+        self.text_channel = text_channel
+        self.persona = persona
+        self.settings = settings
+        self.scene = SCENES.get(settings.scene) if settings.scene is not None else None
+        self.locale = str(guild.preferred_locale)
+        self.memory = memory
+        self.budget = budget
+        self.present: dict[int, discord.Member] = {}  # people in the channel, by user id
+        self.task: asyncio.Task[None] | None = None
+        self.is_over = asyncio.Event()
+        self.has_used = asyncio.Event()
+        """Something was used that is not in the ledger yet."""
 
+        self._names: dict[int, str] = {}  # display names of who is present, as they were told
+        self._told: tuple[str, ...] = ()
+        self._services = services
+        self._options = options
+        self.session = self._make_session(voice, has_strangers)
 
-@dataclass(frozen=True, slots=True)
-class CallOptions:
-    """The operator's choices. Rates in Hz; `provider` picks the persona's voice."""
+    # ------------------------------------------------------------------------ people
 
-    provider: str = "local"
-    turn_mode: TurnMode = TurnMode.MANUAL
-    attribution: Attribution = Attribution.ITEM
-    input_rate_hz: int = 24_000
-    output_rate_hz: int = 24_000
-    alone_s: float = 60.0
+    def sync(self, channel: Channel) -> None:
+        """Make the roster that of the channel: at the beginning, and after a move."""
+        people = {member.id: member for member in channel.members if not member.bot}
+        gone = [user_id for user_id in self.present if user_id not in people]
+        self.present = people
+        self.recall()  # before anybody who came can hear a word
+        for user_id in gone:
+            self._forget(user_id)
+        for member in people.values():
+            self._introduce(member)
+        self._changed()
 
-    @classmethod
-    def of(cls, settings: Settings) -> CallOptions:
-        return cls(
-            settings.provider,
-            TurnMode(settings.kith_turn_mode),
-            Attribution(settings.kith_attribution),
-            settings.kith_input_rate_hz,
-            settings.kith_output_rate_hz,
-            settings.kith_alone_s,
+    def came(self, member: discord.Member) -> None:
+        is_new = member.id not in self.present
+        self.present[member.id] = member
+        if is_new:
+            self.recall()
+        self._introduce(member)
+        self._changed()
+
+    def went(self, user_id: int) -> None:
+        del self.present[user_id]
+        self._forget(user_id)
+        self.recall()
+        self._changed()
+
+    def consent_changed(self, user_id: int, allowed: bool) -> None:
+        if not allowed:
+            self.session.withdraw(user_id)
+            if self.memory is not None:
+                self.memory.forget_member(user_id)
+        elif user_id in self.present:
+            self._tell(self.present[user_id])
+        self._changed()
+
+    def may_hear(self, member: discord.Member) -> bool:
+        """The member agreed, and the server lets them talk with it."""
+        roles = frozenset(role.id for role in getattr(member, "roles", ()))
+        may_talk = self._services.may_talk
+        is_let = may_talk is None or may_talk(self.settings, roles)
+        return is_let and self._services.allowed(self.guild.id, member.id)
+
+    def name_of(self, user_id: int) -> str:
+        """As the talk calls them; who is not there has the name that the server shows."""
+        name = self.session.conversation.roster.name(user_id)
+        if name != NOBODY:
+            return name
+        member = self.guild.get_member(user_id)
+        return clean_name(member.display_name) if member is not None else NOBODY
+
+    def user_of(self, name: str) -> int | None:
+        """Who of those present the talk calls so."""
+        wanted = name.strip().casefold()
+        members = self.session.conversation.roster.members
+        return next((member.user_id for member in members if member.name.casefold() == wanted), None)
+
+    def _introduce(self, member: discord.Member) -> None:
+        if self._names.get(member.id) != member.display_name:  # else: muted, deafened, a camera, which is nothing to us
+            self._tell(member)
+
+    def _tell(self, member: discord.Member) -> None:
+        self._names[member.id] = member.display_name
+        self.session.present(Member(member.id, member.display_name, self.may_hear(member)))
+
+    def _forget(self, user_id: int) -> None:
+        self._names.pop(user_id, None)
+        self.session.gone(user_id)
+
+    # ------------------------------------------------------------------------ who speaks, where, knowing what
+
+    def config(self) -> SessionConfig:
+        """What the model is told about itself, as things stand."""
+        heard = [member.name for member in self.session.conversation.roster.heard]
+        return self._config(heard, self._told)
+
+    def _config(self, roster: Iterable[str] = (), memories: Iterable[str] = ()) -> SessionConfig:
+        return config_of(self.persona, self._options, roster, self.scene, memories, self._tools(), self.settings.voice)
+
+    def choose_persona(self, persona: Persona) -> None:
+        """The call goes on as someone else."""
+        if self.persona == persona:
+            return
+        self.persona = persona
+        self._tell_who_speaks()
+
+    def _tell_who_speaks(self) -> None:
+        persona, config = self.persona, self.config()
+        name, hint = persona.name.say(persona.language), persona.greeting.say(persona.language)
+        character = Character(persona, self.scene)
+        self.session.feed(
+            PersonaChosen(persona.slug, name, config.instructions, config.voice, hint, character, config.tools)
+        )
+        self._changed()
+
+    def set_scene(self, scene: Scene | None) -> None:
+        """What the room does from now on; it lasts as long as the call."""
+        self.scene = scene
+        self.session.feed(SceneSet(scene, self.config().instructions))
+
+    def recall(self) -> None:
+        """Other people, or other memories: the model is told what fits now, and what it is not to know any more goes with its session."""
+        if self.memory is None:
+            return
+        recalled = self.memory.recall(frozenset(self.present), MEMORY_TOKENS)
+        lines = told(recalled.memories, self.name_of)
+        if lines != self._told or recalled.is_withdrawn:
+            self._told = lines
+            self.session.feed(Recalled(self.config().instructions, recalled.is_withdrawn))
+
+    def change_settings(self, settings: GuildSettings) -> None:
+        """An admin chose something else: what concerns a call that is on counts at once."""
+        before, self.settings = self.settings, settings
+        if before.scene != settings.scene:
+            self.set_scene(SCENES.get(settings.scene) if settings.scene is not None else None)
+        if before.user_role_ids != settings.user_role_ids:
+            for member in list(self.present.values()):
+                self._tell(member)
+        if before.voice != settings.voice or self._tools_of(before) != self._tools():
+            self._tell_who_speaks()
+        self._changed()
+
+    def _tools(self) -> tuple[ToolSpec, ...]:
+        return self._tools_of(self.settings)
+
+    def _tools_of(self, settings: GuildSettings) -> tuple[ToolSpec, ...]:
+        if self._services.tools is None:
+            return ()
+        return self._services.tools(self.persona, settings, self.memory is not None)
+
+    # ------------------------------------------------------------------------ how it may be shown
+
+    def status(self, *, is_new: bool = False) -> CallStatus:
+        session, conversation = self.session, self.session.conversation
+        stats = session.voice.stats()
+        return CallStatus(
+            guild_id=self.guild.id,
+            channel_id=session.voice.channel_id,
+            persona_slug=self.persona.slug,
+            persona_name=conversation.speaker,
+            state=str(conversation.state),
+            heard=tuple(member.name for member in conversation.roster.heard),
+            present=len(self.present),
+            model_state=session.model_state,
+            turn_mode=str(conversation.turn_mode),
+            is_connected=session.is_connected,
+            is_encrypted=session.is_encrypted,
+            privacy_code=session.voice.privacy_code,
+            turns=tuple(session.turns),
+            decisions=tuple(conversation.decisions),
+            loss_percent=loss_percent(stats),
+            is_new=is_new,
+            voice_stats=stats,
+            model_stats=session.model_stats,
+            character=conversation.character.report() if conversation.character is not None else None,
+            scene=self.scene,
+            persona=self.persona,
         )
 
+    def _changed(self) -> None:
+        if self._services.changed is not None:
+            self._services.changed(self.guild.id)
 
-@dataclass(frozen=True, slots=True)
-class CallStatus:
-    """A call as people may see it. Names are clean; `model_state` is ready, connecting or asleep; latencies in milliseconds."""
+    # ------------------------------------------------------------------------ inside
 
-    guild_id: int
-    channel_id: int
-    persona_slug: str
-    persona_name: str
-    state: str
-    heard: tuple[str, ...]
-    present: int
-    model_state: str
-    turn_mode: str
-    is_connected: bool
-    is_encrypted: bool
-    privacy_code: str | None
-    turns: tuple[TurnMeasured, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    loss_percent: float = 0.0
-    is_new: bool = False  # answer of `join`: false means that we were there already
-    voice_stats: Any = None
-    model_stats: Any = None
-    persona: Persona | None = None
-    character: CharacterReport | None = None
-    scene: Scene | None = None
+    def _make_session(self, voice: VoiceLine, has_strangers: bool) -> ChannelSession:
+        services, persona = self._services, self.persona
+        name = persona.name.say(persona.language)
+        give_notice = services.notice
 
-    @property
-    def latest_ms(self) -> float | None:
-        return self.turns[-1].total_ms if self.turns else None
+        async def tell(key: str, values: dict[str, str | int | float]) -> None:
+            await services.tell(self.text_channel, key, values)
 
-    @property
-    def median_ms(self) -> float | None:
-        return statistics.median(turn.total_ms for turn in self.turns) if self.turns else None
+        async def notice() -> bytes:
+            assert give_notice is not None
+            return await give_notice(name, self.locale)
 
+        async def run_tool(call: CallTool) -> ToolAnswered:
+            assert services.run_tool is not None
+            return await services.run_tool(self, call)
 
-@dataclass(slots=True)
-class Call:
-    """One guild's call."""
+        conversation = Conversation(
+            self._config(),
+            name,
+            greeting_hint=persona.greeting.say(persona.language),
+            alone_s=self._options.alone_s,
+            character=Character(persona, self.scene),
+            budget=self.budget,
+            help_line=services.help_line(self.locale) if services.help_line is not None else NO_HELP_LINE,
+        )
+        return ChannelSession(
+            conversation,
+            voice,
+            services.open_model,
+            tell=tell,
+            notice=notice if give_notice is not None else None,
+            has_strangers=has_strangers,
+            judge=services.make_judge() if services.make_judge is not None else None,
+            run_tool=run_tool if services.run_tool is not None else None,
+            observers=tuple(self._observers()),
+        )
 
-    guild: discord.Guild
-    text_channel: TextChannel
-    persona: Persona
-    session: ChannelSession
-    locale: str
-    scene: Scene | None = None
-    task: asyncio.Task[None] | None = None
-    present: dict[int, str] = field(default_factory=dict)  # people in the channel, by user id: display names
+    def _observers(self) -> Iterable[Any]:
+        if self.memory is not None:
+            yield self.memory.observe
+        if self.budget is not None:
+            yield self._note_use
+        if self._services.observers is not None:
+            yield from self._services.observers(self.guild.id)
 
-    @property
-    def heard_names(self) -> list[str]:
-        """Whom the model may know of."""
-        return [member.name for member in self.session.conversation.roster.heard]
+    def _note_use(self, event: Event | Command, _now: float) -> None:
+        if isinstance(event, ReplyDone):
+            self.has_used.set()
 
 
-def loss_percent(stats: Any) -> float:
-    """Of the packets sent to us that we should have got."""
-    receiver = getattr(stats, "receiver", None)
-    if receiver is None:
-        return 0.0
-    sent = receiver.ok + receiver.lost
-    return 100.0 * receiver.lost / sent if sent else 0.0
+def config_of(
+    persona: Persona,
+    options: CallOptions,
+    roster: Iterable[str] = (),
+    scene: Scene | None = None,
+    memories: Iterable[str] = (),
+    tools: tuple[ToolSpec, ...] = (),
+    voice: str | None = None,
+) -> SessionConfig:
+    """What a session of this persona's is told about itself. `voice`: instead of the persona's own."""
+    return SessionConfig(
+        instructions=compose(
+            persona, roster, attribution=options.attribution, scene=scene, memories=memories, has_tools=bool(tools)
+        ),
+        voice=voice or persona.voice.get(options.provider),
+        turn_mode=options.turn_mode,
+        tools=tools,
+        input_rate_hz=options.input_rate_hz,
+        output_rate_hz=options.output_rate_hz,
+    )

@@ -18,6 +18,8 @@ from typing import Final, assert_never
 from bot.conversation.agenda import Agenda, one_line
 from bot.conversation.answering import Decision, Reason
 from bot.conversation.barge_in import CONFIRM_MS
+from bot.conversation.budget import WINDING_DOWN, Budget, Verdict
+from bot.conversation.care import Care, Sentence
 from bot.conversation.events import (
     Caption,
     CaptionKind,
@@ -43,6 +45,7 @@ from bot.conversation.events import (
     ToModel,
     ToolAnswered,
 )
+from bot.conversation.meter import Meter
 from bot.conversation.roster import Roster
 from bot.conversation.talk import Talk
 from bot.conversation.transcript import Transcript
@@ -84,6 +87,8 @@ from bot.voice.events import (
     VoiceReady,
 )
 
+NO_HELP_LINE: Final[Sentence] = ("room-crisis-nowhere", {})
+
 BOUNDARY: Final = "boundary"
 """Why it left: somebody went too far for the last time."""
 
@@ -97,6 +102,8 @@ class Conversation:
         greeting_hint: what the persona's first words should be like.
         alone_s: seconds without any person in the channel before leaving.
         character: what the host enforces of the persona; `None`: nothing.
+        budget: what the call may use; `None`: as much as it likes.
+        help_line: what the room reads when somebody is in danger: key and values.
     """
 
     def __init__(
@@ -107,11 +114,15 @@ class Conversation:
         greeting_hint: str = "",
         alone_s: float = 60.0,
         character: Character | None = None,
+        budget: Budget | None = None,
+        help_line: Sentence = NO_HELP_LINE,
     ) -> None:
         self.config = config
         self.roster = Roster()
         self.transcript = Transcript()
         self._witnesses = Witnesses()
+        self._meter = Meter(budget, config.output_rate_hz)
+        self._care = Care(help_line)
         self.is_model_ready = False
         self._agenda = Agenda(greeting_hint)
         self._talk = Talk(self.roster, config, speaker, self._agenda)
@@ -182,11 +193,13 @@ class Conversation:
         out = self._dispatch(event, now)
         if had_model and not self.wants_model:
             out += self._close_model(now)
+            self._meter.lost(self._talk.answering, now)
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
         out = self._witnessed(out)
         out += self._follow_captions(out, now)  # first: what was just said may change what the model is told
         settled = self._witnessed(self._settle(now))
+        self._meter.heard(self._ear.take_sent_ms())
         return out + settled + self._follow_captions(settled, now)
 
     def _witnessed(self, commands: list[Command]) -> list[Command]:
@@ -203,6 +216,9 @@ class Conversation:
         out: list[Command] = []
         for caption in [command for command in commands if isinstance(command, Caption)]:
             self.transcript.add(caption)
+            danger = self._care.hear(caption, now)
+            if danger is not None:
+                out += [*self._talk.cut(), *self._announce(*danger)]
             if self._check_character(caption, now) is Step.LEAVE_CHANNEL:
                 out += self._say_goodbye(BOUNDARY, now)
         return out
@@ -221,6 +237,8 @@ class Conversation:
     def _dispatch(self, event: Event, now: float) -> list[Command]:  # noqa: C901 -- one row an event
         self._talk.begin()
         match event:
+            case SpeakerFrame(user_id) if not self._may_listen(user_id, now):
+                return [self._meter.tell_silenced(self.roster.name(each)) for each in self._meter.take_silenced()]
             case SpeakerFrame() | SpeakerPaused() | SpeechJudged():
                 return self._talk.hear(event, now)
             case Tick():
@@ -249,7 +267,7 @@ class Conversation:
             case Goodbye(reason):
                 return self._say_goodbye(reason, now)
             case ReplyStarted() | ReplyAudio() | ReplyWords() | ReplyDone() | ToolCalled():
-                return self._talk.reply(event, now)
+                return self._pay(event, now) + self._talk.reply(event, now)
             case ModelReady() | ModelLost() | ModelFailed() | TurnModeChanged():
                 return self._model(event, now)
             case ModelHearsSpeech():
@@ -272,6 +290,33 @@ class Conversation:
                 return self._voice(event, now)
             case _:
                 assert_never(event)
+
+    # ------------------------------------------------------------------------ what it costs
+
+    def _may_listen(self, user_id: int, now: float) -> bool:
+        """Nobody is cut off in the middle of an utterance for having used up their day. (Who has not agreed is refused by the ear.)"""
+        is_known = self._ear.speaking(user_id) is not None or not self.roster.may_hear(user_id)
+        return is_known or self._meter.may_hear(user_id, now)
+
+    def _pay(self, event: ReplyStarted | ReplyAudio | ReplyWords | ReplyDone | ToolCalled, now: float) -> list[Command]:
+        match event:
+            case ReplyStarted():  # of the model's own accord, if nothing was asked for
+                return self._afford(self._meter.begins(self._talk.answering, now))
+            case ReplyAudio():
+                self._meter.sounds(event)
+            case ReplyDone():
+                self._meter.done(event, self._talk.answering, now)
+        return []
+
+    def _afford(self, verdict: Verdict) -> list[Command]:
+        """Near the end of the day's budget it winds down, at its end it goes."""
+        match verdict:
+            case Verdict.GO:
+                return []
+            case Verdict.WIND_DOWN:
+                return self._announce(WINDING_DOWN, self._meter.tell(verdict))
+            case Verdict.STOP:
+                return [self._meter.tell(verdict), *self._leave("budget")]
 
     # ------------------------------------------------------------------------ people
 
@@ -312,6 +357,11 @@ class Conversation:
 
     # ------------------------------------------------------------------------ the host's own wishes
 
+    def _announce(self, note: str, sentence: TellRoom) -> list[Command]:
+        """Said by the companion in the next pause, and told in the chat at once."""
+        self._agenda.announce(note)
+        return [sentence]
+
     def _greet(self) -> list[Command]:
         names = self._names()
         if self.is_model_ready and names and not self._agenda.has_greeted and self._agenda.parting is None:
@@ -319,7 +369,13 @@ class Conversation:
         return []
 
     def _change_persona(self, event: PersonaChosen) -> list[Command]:
-        self.config = replace(self.config, instructions=event.instructions, voice=event.voice, turn_mode=self._ear.mode)
+        self.config = replace(
+            self.config,
+            instructions=event.instructions,
+            voice=event.voice,
+            tools=event.tools,
+            turn_mode=self._ear.mode,
+        )
         if self._agenda.parting is not None:
             return []
         self._mouth.speaker = event.name
@@ -348,12 +404,13 @@ class Conversation:
     def _recall(self, event: Recalled) -> list[Command]:
         """Other memories fit the room. What is not for somebody who has come is taken back with the session that knew it."""
         self.config = replace(self.config, instructions=event.instructions, turn_mode=self._ear.mode)
-        if not self.is_model_ready:
-            return [ToModel(Reconfigure(self.config))]
-        self._new_config = self.config
         if event.is_withdrawn:
             self.transcript.clear()
             self._is_renewing = True
+            return []
+        if not self.is_model_ready:
+            return [ToModel(Reconfigure(self.config))]
+        self._new_config = self.config
         return []
 
     def _say_goodbye(self, reason: str, now: float) -> list[Command]:
@@ -390,6 +447,7 @@ class Conversation:
         out: list[Command] = []
         if event.is_new:
             self._agenda.session_is_new()
+            self._meter.session_is_new()
         recap = self.transcript.recap() if event.is_new and self._had_session else ""
         if recap:
             out.append(ToModel(AddText(recap)))
@@ -400,6 +458,7 @@ class Conversation:
 
     def _lost(self, fault: ModelFault, now: float) -> list[Command]:
         self.is_model_ready = False
+        self._meter.lost(self._talk.answering, now)
         untold, self._new_config = self._new_config, None
         if self._talk.lost(now):
             self._agenda.owes_answer = len(self.transcript) > 0  # the next session is told the talk, and answers it
@@ -458,6 +517,9 @@ class Conversation:
     def _tick(self, now: float) -> list[Command]:
         self._is_renewing = False
         out = self._talk.tick(now)
+        disclosure = self._care.tick(now)
+        if disclosure is not None:
+            out += self._announce(*disclosure)
         self._alone_since = None if len(self.roster) else now if self._alone_since is None else self._alone_since
         if self._alone_since is not None and now - self._alone_since >= self._alone_s:
             return [*out, *self._leave("alone")]
@@ -484,6 +546,11 @@ class Conversation:
                 out += map(ToModel, self._agenda.reminders())
             elif self._agenda.is_waiting:
                 self._agenda.remind(self.character.note())
+        if parting is None and self._agenda.is_waiting and self._talk.is_pause():
+            paid = self._afford(self._meter.ask(self._talk.answering, now))
+            if any(isinstance(command, Leave) for command in paid):
+                return out + paid
+            out += paid
         return out + self._talk.ask(now, is_parting=parting is not None)
 
     def _names(self) -> tuple[str, ...]:

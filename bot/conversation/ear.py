@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from bot.audio.frame import FRAME_MS, pcm_bytes
+from bot.audio.frame import FRAME_MS, pcm_bytes, pcm_ms
 from bot.conversation.events import Command, JudgeSpeech, ToModel
 from bot.conversation.floor import Complete, Floor, FloorAct, Send, Utterance, Withdraw
 from bot.conversation.roster import Roster
@@ -75,6 +75,7 @@ class Ear:
         self._unheard_words: deque[Utterance] = deque(maxlen=PENDING)
         self.mode = mode
         self.is_replying = False  # told by the mouth: a reply is due or sounds
+        self._sent_ms: dict[int, float] = {}  # since it was last taken; a member of the room each
         self.frames_refused = 0
 
     @property
@@ -98,6 +99,11 @@ class Ear:
     def dropped_ms(self) -> float:
         """Sound that waited for a model until it was too old or too much."""
         return self._floor.dropped_ms
+
+    def take_sent_ms(self) -> dict[int, float]:
+        """How much of each member's sound went to the model since this was last asked."""
+        sent, self._sent_ms = self._sent_ms, {}
+        return sent
 
     def speech_ms(self, user_id: int) -> float:
         """How much of the member's current utterance was speech so far."""
@@ -261,6 +267,7 @@ class Ear:
         match act:
             case Send(user_id, pcm):
                 self._tail_since, self._is_end_noticed = None, False  # sound ends the silence
+                self._sent_ms[user_id] = self._sent_ms.get(user_id, 0.0) + pcm_ms(len(pcm), self._rate_hz)
                 speaker = self._roster.name(user_id) if self.mode is TurnMode.SERVER_VAD else None
                 return [ToModel(AppendAudio(pcm, speaker))]
             case Withdraw():

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.personas.character import Character
 from bot.personas.scenes import Scene
-from bot.realtime.events import HeardItem, ModelCommand, ModelEvent
+from bot.realtime.events import HeardItem, ModelCommand, ModelEvent, ToolSpec
 from bot.voice.events import VoiceEvent
 
 
@@ -73,6 +73,7 @@ class PersonaChosen:
     voice: str | None
     greeting_hint: str = ""
     character: Character | None = None
+    tools: tuple[ToolSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

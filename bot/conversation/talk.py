@@ -73,7 +73,9 @@ class Talk:
         self._thinking_since: float | None = None
         self._unanswered_at = float("-inf")  # a reply failed before it had a sound
         self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
-        self._answering: int | None = None  # whose words the next reply is about
+        self.answering: int | None = None
+        """Whose words the next reply, or the one in flight, is about."""
+
         self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
         self._calls_in_a_row = 0
         self._owes_after_calls = False
@@ -107,7 +109,7 @@ class Talk:
                         self._decide(utterance, now)
                 case Delivered(utterance, at):
                     self.mouth.answers(Asked(self._roster.name(utterance.user_id), utterance.ended_at, at))
-                    self._answering = utterance.user_id
+                    self.answering = utterance.user_id
                     if utterance.is_owed and self.ear.mode is TurnMode.MANUAL:
                         self._agenda.owes_answer = True
                 case _:
@@ -182,7 +184,7 @@ class Talk:
             return [ToModel(AnswerTool(call.call_id, ENOUGH))]
         self._open_calls.add(call.call_id)
         present = frozenset(member.user_id for member in self._roster.members)
-        return [CallTool(call.call_id, call.name, call.arguments, self._answering, present)]
+        return [CallTool(call.call_id, call.name, call.arguments, self.answering, present)]
 
     def tool_answered(self, answer: ToolAnswered) -> list[Command]:
         """The last answer that is waited for is followed by a reply. A session that is gone waits for nothing: a new one is told the outcome as a note."""
@@ -197,7 +199,7 @@ class Talk:
 
     def typed(self, user_id: int) -> None:
         """A member typed: the next reply is about that."""
-        self._answering = user_id
+        self.answering = user_id
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
         was_listening = self.mouth.state is State.LISTENING

@@ -124,7 +124,7 @@ CORES = {
         "voice_state",
     },
     "realtime": {"link", "probes", "upgrade", "backoff", "writing"},
-    "conversation": {"session", "call", "calls"},
+    "conversation": {"session", "call", "calls", "services"},
     "personas": {"library"},
     "tools": {"toolbox", "reminders", "search", "guarded_http"},
 }

@@ -177,10 +177,12 @@ async def test_a_refused_connection_leaves_nothing_behind(house: House) -> None:
 async def test_agreeing_and_taking_it_back_act_on_the_running_call(house: House) -> None:
     await house.join()
     assert house.model.links == []
+    house.agreed = {BOB}
     await house.calls.consent_changed(GUILD, BOB, True)
     await settle()
     assert house.voice.allowed == {BOB}
     assert house.model.link.is_running
+    house.agreed = set()
     await house.calls.consent_changed(GUILD, BOB, False)
     await settle()
     assert house.voice.allowed == set()
