@@ -26,7 +26,7 @@ from bot.faults import answer_fault
 from bot.model_choice import check_settings, open_local_model
 from bot.personas.library import Library
 from bot.settings import Settings
-from bot.storage.database import Database
+from bot.stores import Stores
 
 COGS: Final = (
     "cogs.wording",
@@ -54,10 +54,10 @@ async def open_companion(settings: Settings) -> AsyncIterator[Companion]:
     personas = Library.load(settings.kith_personas_dir)
     personas.get(settings.kith_persona)
     async with AsyncExitStack() as stack:
-        database = await Database.open(settings.kith_database_url)
-        stack.push_async_callback(database.close)
+        stores = await Stores.open(settings)
+        stack.push_async_callback(stores.close)
         model_url = await stack.enter_async_context(open_local_model(settings))
-        companion = Companion(settings, database, personas, model_url)
+        companion = Companion(settings, stores, personas, model_url)
         stack.push_async_callback(companion.close)
         forgotten = await companion.call_log.end_forgotten()
         if forgotten:
@@ -89,6 +89,8 @@ class KithBot(DiscordDoor, commands.AutoShardedBot):
             guild_ready_timeout=GUILDS_QUIET_S,
             connector=connector(),
         )
+        companion.errands.find_channel = self.get_channel
+        self._house: asyncio.Task[None] | None = None
         self.up = asyncio.Event()
         """Set when the bot is ready for the first time."""
 
@@ -103,6 +105,7 @@ class KithBot(DiscordDoor, commands.AutoShardedBot):
             _log.info("gateway_session_is_new")
             return
         self.up.set()
+        self._house = asyncio.create_task(self.companion.run(lambda: [guild.id for guild in self.guilds]), name="house")
         # What lives from here on lives long; a full collection over it would stall every call (30 to 150 ms).
         gc.collect()
         gc.freeze()
@@ -111,6 +114,9 @@ class KithBot(DiscordDoor, commands.AutoShardedBot):
     async def shut_down(self, grace_s: float) -> None:
         """Goodbye to every call, then to Discord. Afterwards no socket is open."""
         await self.companion.calls.close(grace_s)
+        if self._house is not None:
+            self._house.cancel()
+            await asyncio.wait({self._house})
         await self.close()
 
 

@@ -193,8 +193,8 @@ class Cast:
         if not is_done:
             raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
 
-    async def forget_guild(self, guild_id: int) -> None:
-        await self._repository.forget(guild_id)
+    def drop(self, guild_id: int) -> None:
+        """The guild is gone from the database; so it is from here."""
         self._made.pop(guild_id, None)
 
     async def _add(self, guild_id: int, persona: Persona, card: str | None, made_by: int, may_approve: bool) -> Made:

@@ -1,26 +1,39 @@
 """What the house can do, as cogs ask for it: join and leave, agree and take back, be somebody else, say how it fares.
 
-It introduces the calls to what they need (consent, personas, texts, voice, model) and holds no decision of a talk, of consent or of the media
-plane. Made by `bot.app.open_companion`; everything runs on the event loop.
+It introduces the calls to what they need (consent, personas, memory, budget, tools, texts, voice, model) and holds no decision of a talk, of
+consent or of the media plane. Made by `bot.app.open_companion`; everything runs on the event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import ssl
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 
 import discord
 import structlog
 
+from bot.attendance import may_talk
 from bot.audio.opus import EncoderProfile
 from bot.audio.speech_model import SpeechModel
 from bot.audition import audition
 from bot.cast import Cast
+from bot.conversation.call import Call, config_of
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
+from bot.conversation.crisis import HelpLines
 from bot.conversation.session import Judge, Observer
+from bot.digest import ModelDigester
+from bot.errands import Errands
 from bot.errors import KithError, StorageError
+from bot.housekeeping import keep_house
+from bot.memory.chat import ChatDigester
+from bot.memory.digest import Digester
+from bot.memory.keeper import CallMemory, Keeper
 from bot.model_choice import model_options
 from bot.notice import SpokenNotice
 from bot.personas.library import Library
@@ -31,17 +44,20 @@ from bot.realtime.events import Attribution, ModelEvent, SessionConfig, Unheard
 from bot.realtime.link import ModelLink
 from bot.realtime.session import SessionOptions
 from bot.settings import Settings
-from bot.storage.calls import CallLog
-from bot.storage.consent import ConsentLedger
-from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository
-from bot.storage.personas import PersonaRepository, Scope
+from bot.spending import Spending
+from bot.storage import personas
+from bot.storage.consent import Scope
+from bot.stores import Stores
 from bot.texts import ENGLISH, Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
 
 JOIN_S: Final = 30.0
 LOCALES_KEPT: Final = 4096
+OFF_RECORD_S: Final = 600.0
+
+OfferProposals: TypeAlias = Callable[[TextChannel, str, frozenset[int]], Awaitable[None]]
+"""(chat, locale, ids of members): they have something to keep or to drop."""
 
 _log = structlog.get_logger(__name__)
 
@@ -49,16 +65,31 @@ _log = structlog.get_logger(__name__)
 class Companion:
     """What cogs can ask for. Made by `open_companion`; everything on the event loop."""
 
-    def __init__(self, settings: Settings, database: Database, library: Library, model_url: str | None) -> None:
+    def __init__(self, settings: Settings, stores: Stores, library: Library, model_url: str | None) -> None:
         self.settings = settings
         self.library = library
         """The shipped personas; `cast` knows those of a server too."""
 
         self.texts = Texts()
-        self.ledger = ConsentLedger(database)
-        self.guilds = GuildSettingsRepository(database)
-        self.cast = Cast(library, PersonaRepository(database), self.guilds, settings.kith_persona)
-        self.call_log = CallLog(database)
+        self.ledger = stores.ledger
+        self.guilds = stores.guilds
+        self.choices = stores.choices
+        self.call_log = stores.call_log
+        self.estate = stores.estate
+        self.cast = Cast(library, stores.personas, self.guilds, settings.kith_persona)
+        self.keeper = Keeper(
+            stores.memories, stores.recaps, self.choices, self.ledger, self.guilds, self._digester(), utc_now
+        )
+        self.spending = Spending(stores.usage, self.guilds, settings, utc_now, time.monotonic)
+        self.errands = Errands(settings, stores.reminders, self.texts, lambda: self.calls, utc_now)
+        self._usage = stores.usage
+        self._help_lines = HelpLines.parse(settings.kith_helplines)
+        self.offer_proposals: OfferProposals | None = None
+        """Asks members what to keep of a talk; a cog's."""
+
+        self.show_presence: Callable[[int], None] | None = None
+        """Told of every change of who is there and who is heard; a cog's."""
+
         self.pacer = Pacer()
         self.observers: list[Observer] = []
         """Shown every event and command of every call, in order: rehearsals watch through them."""
@@ -81,6 +112,16 @@ class Companion:
             make_judge=make_judge,
             call_log=self.call_log,
             observers=lambda _: self.observers,
+            settings=self.guilds.get,
+            may_talk=may_talk,
+            open_memory=self._open_memory,
+            tools=self.errands.specs,
+            run_tool=self.errands.run,
+            open_budget=self.spending.open_call,
+            save_budget=self.spending.save,
+            offer_proposals=self._offer_proposals,
+            changed=self._changed,
+            help_line=self._help_lines.sentence,
         )
         self.calls = Calls(services, CallOptions.of(settings))
 
@@ -111,10 +152,19 @@ class Companion:
 
     # ------------------------------------------------------------------ consent
 
-    async def allow(self, member: discord.Member) -> str:
-        """The member agrees to be heard. Answers with the key of what they are told. Raises `StorageError`."""
+    async def scopes(self, member: discord.Member) -> frozenset[Scope]:
+        """What the member has agreed to. Raises `StorageError`."""
+        await self.ledger.load(member.guild.id)
+        return frozenset(scope for scope in Scope if self.ledger.allowed(member.guild.id, member.id, scope))
+
+    async def allow(self, member: discord.Member, scope: Scope = Scope.LISTEN) -> str:
+        """The member agrees. Answers with the key of what they are told. Raises `StorageError`."""
         guild_id, user_id = member.guild.id, member.id
         await self.ledger.load(guild_id)
+        if scope is not Scope.LISTEN:
+            await self.ledger.allow(guild_id, user_id, scope)
+            is_kept = self.ledger.allowed(guild_id, user_id, scope)
+            return f"consent-allowed-{scope}" if is_kept else "consent-stopped"
         was_allowed = self.ledger.allowed(guild_id, user_id)
         await self.ledger.allow(guild_id, user_id)
         if not self.ledger.allowed(guild_id, user_id):
@@ -126,17 +176,26 @@ class Companion:
             return "consent-allowed-elsewhere"
         return "consent-allowed-already" if was_allowed else "consent-allowed"
 
-    async def withdraw(self, member: discord.Member) -> str:
-        """The member is heard no more, from the first moment of this call. Answers with the key of what they are told."""
+    async def withdraw(self, member: discord.Member, scope: Scope = Scope.LISTEN) -> str:
+        """What was agreed to is taken back, from the first moment of this call. Answers with the key of what the member is told.
+
+        Who is not heard is not remembered either: with `LISTEN` goes everything.
+        """
         guild_id, user_id = member.guild.id, member.id
-        was_allowed = self.ledger.allowed(guild_id, user_id)
-        self.ledger.revoke(guild_id, user_id)
-        await self.calls.consent_changed(guild_id, user_id, False)
+        was_allowed = self.ledger.allowed(guild_id, user_id, scope)
+        for each in Scope if scope is Scope.LISTEN else (scope,):
+            self.ledger.revoke(guild_id, user_id, each)
+        if scope is Scope.LISTEN:
+            await self.calls.consent_changed(guild_id, user_id, False)
+        elif (memory := self.memory_of(guild_id)) is not None:
+            memory.forget_member(user_id)
         try:
             await self.ledger.save()
         except StorageError:
             _log.warning("withdrawal_not_written", count=self.ledger.unsaved)
             return "error-consent-unsaved"
+        if scope is not Scope.LISTEN:
+            return f"consent-stopped-{scope}"
         return "consent-stopped" if was_allowed else "consent-stopped-already"
 
     def explain_consent(self, locale: str) -> str:
@@ -154,10 +213,46 @@ class Companion:
         """The model in a word or two."""
         return self.settings.kith_model if self.settings.provider != "local" else self.texts.say(locale, "model-local")
 
+    # ------------------------------------------------------------------ what is kept
+
+    def memory_of(self, guild_id: int) -> CallMemory | None:
+        """What the call that is on remembers."""
+        call = self.calls.call(guild_id)
+        return call.memory if call is not None else None
+
+    def off_the_record(self, member: discord.Member) -> None:
+        """Nothing that is said in the call is kept for the next ten minutes. Raises `KithError` for one who is not in it."""
+        self.must_be_in_call(member)
+        memory = self.memory_of(member.guild.id)
+        if memory is not None:
+            memory.go_off_record(time.monotonic() + OFF_RECORD_S)
+
+    async def settings_changed(self, guild_id: int) -> None:
+        """An admin chose something: a call that is on follows at once. Raises `StorageError`."""
+        await self.keeper.refresh(guild_id)
+        call = self.calls.call(guild_id)
+        if call is not None:
+            call.change_settings(await self.guilds.get(guild_id))
+            await self.recast(guild_id)
+
+    async def erase_member(self, member: discord.Member) -> None:
+        """Everything of the member's here goes: agreement first, then what was kept. Raises `StorageError`."""
+        guild_id = member.guild.id
+        await self.withdraw(member)
+        self.spending.forget(guild_id, member.id)
+        await self.estate.erase_member(guild_id, member.id)
+        self.keeper.erased(guild_id, member.id)
+
+    async def run(self, guild_ids: Callable[[], Iterable[int]]) -> None:
+        """What the house does by itself while it is open: reminders, and clearing out what has had its time."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.errands.reminders.run(), name="reminders")
+            tasks.create_task(keep_house(self.keeper, self._usage, guild_ids, utc_now), name="housekeeping")
+
     # ------------------------------------------------------------------ personas
 
     async def choose_persona(
-        self, guild_id: int, name: str, scope: Scope = Scope.SERVER, target_id: int = 0
+        self, guild_id: int, name: str, scope: personas.Scope = personas.Scope.SERVER, target_id: int = 0
     ) -> tuple[Persona, bool]:
         """Someone else from now on, in the call too. Answers who, and whether that is new. Raises `PersonaError`, `StorageError`."""
         chosen = await self.cast.choose(guild_id, scope, target_id, name)
@@ -204,9 +299,9 @@ class Companion:
     async def forget_guild(self, guild_id: int) -> None:
         """The bot was removed from the guild."""
         await self.calls.leave(guild_id, "removed")
-        await self.ledger.forget_guild(guild_id)
-        await self.guilds.forget(guild_id)
-        await self.cast.forget_guild(guild_id)
+        self.spending.forget(guild_id)
+        await self.estate.erase_guild(guild_id)
+        self.cast.drop(guild_id)
         self._locales.pop(guild_id, None)
 
     async def close(self) -> None:
@@ -217,6 +312,31 @@ class Companion:
             _log.error("withdrawals_lost", count=self.ledger.unsaved)
 
     # ------------------------------------------------------------------ services of the calls
+
+    async def _open_memory(self, guild_id: int, channel_id: int) -> CallMemory | None:
+        """A call goes on without memory where the database cannot give it."""
+        try:
+            return await self.keeper.open_call(guild_id, channel_id, secrets.token_hex(16))
+        except StorageError as error:
+            _log.warning("memory_not_readable", guild_id=guild_id, error=type(error).__name__)
+            return None
+
+    async def _offer_proposals(self, call: Call, members: frozenset[int]) -> None:
+        if self.offer_proposals is not None:
+            await self.offer_proposals(call.text_channel, self.locale_of(call.guild), members)
+
+    def _changed(self, guild_id: int) -> None:
+        if self.show_presence is not None:
+            self.show_presence(guild_id)
+
+    def _digester(self) -> Digester:
+        """Who sums a talk up: the endpoint that the operator named, or the talk's own model."""
+        settings = self.settings
+        if settings.kith_digest_url is not None:
+            key = settings.kith_digest_key.get_secret_value() if settings.kith_digest_key is not None else ""
+            return ChatDigester(settings.kith_digest_url, settings.kith_digest_model, key)
+        persona = self.library.get(settings.kith_persona)
+        return ModelDigester(self._open_model, config_of(persona, CallOptions.of(settings)))
 
     async def _connect_voice(self, channel: Channel, allowed: Iterable[int]) -> Connection:
         settings = self.settings
@@ -252,6 +372,10 @@ class Companion:
         self._locales.move_to_end(guild_id)
         if len(self._locales) > LOCALES_KEPT:
             self._locales.popitem(last=False)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def make_judge() -> Judge:

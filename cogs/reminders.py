@@ -87,4 +87,4 @@ class ReminderCog(
 
 
 async def setup(bot: KithBot) -> None:
-    await bot.add_cog(ReminderCog(bot.companion, bot.companion.reminders))
+    await bot.add_cog(ReminderCog(bot.companion, bot.companion.errands.reminders))

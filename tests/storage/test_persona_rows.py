@@ -115,7 +115,8 @@ async def test_erasing_a_guild_takes_all_of_it_and_erasing_a_member_what_is_thei
     await repository.forget_member(GUILD, ALICE)
     assert await repository.export_member(GUILD, ALICE) == {"persona": None, "personas_made": []}
     assert len(await repository.all(GUILD)) == 1
-    await cast.forget_guild(GUILD)
+    await repository.forget(GUILD)
+    cast.drop(GUILD)
     assert await repository.all(GUILD) == []
     assert await repository.chosen(GUILD, LOUNGE, ALICE) == (None, None)
     assert await repository.chosen(OTHER, LOUNGE, ALICE) == ("mentor", "bedtime")

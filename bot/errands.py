@@ -1,0 +1,102 @@
+"""What the model may do in a call, put together: the toolbox, the reminders that outlive a call, and how both reach the room they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import discord
+
+from bot.conversation.call import Call
+from bot.conversation.calls import Calls
+from bot.conversation.events import CallTool, ToolAnswered
+from bot.errors import KithError
+from bot.personas.persona import Persona
+from bot.realtime.events import ToolSpec
+from bot.settings import Settings
+from bot.storage.guilds import GuildSettings
+from bot.storage.reminders import Reminder, ReminderRepository
+from bot.texts import Texts
+from bot.tools.reminders import Reminders, spoken
+from bot.tools.search import Search
+from bot.tools.tool import ToolRoom
+from bot.tools.toolbox import Toolbox
+
+LATE_S: Final = 120.0
+"""A reminder that is written so long after its time says when it was meant to come."""
+
+
+class Errands:
+    """Tools and reminders of the house. `calls` is asked for when it is needed: calls are made with this."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        repository: ReminderRepository,
+        texts: Texts,
+        calls: Callable[[], Calls],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.find_channel: Callable[[int], object] = lambda channel_id: None
+        """Discord's cache: the bot sets it when it is there."""
+
+        self.reminders = Reminders(repository, self._say, self._write, now)
+        self._toolbox = Toolbox(self.reminders, _search(settings), now)
+        self._texts = texts
+        self._calls = calls
+        self._now = now
+
+    # ------------------------------------------------------------------ the model's calls
+
+    def specs(self, persona: Persona, settings: GuildSettings, has_memory: bool) -> tuple[ToolSpec, ...]:
+        """What the model is offered."""
+        return self._toolbox.specs(persona, settings, has_memory=has_memory)
+
+    async def run(self, call: Call, asked: CallTool) -> ToolAnswered:
+        room = ToolRoom(
+            guild_id=call.guild.id,
+            channel_id=call.session.voice.channel_id,
+            persona=call.persona,
+            settings=call.settings,
+            memory=call.memory,
+            name_of=call.name_of,
+            user_of=call.user_of,
+            language=call.persona.language,
+        )
+        return await self._toolbox.run(asked, room)
+
+    # ------------------------------------------------------------------ reminders that are due
+
+    def _say(self, reminder: Reminder) -> bool:
+        """In the call, if it is on in that channel, somebody is heard there, and whoever asked is there."""
+        call = self._calls().call(reminder.guild_id)
+        is_there = call is not None and reminder.user_id in call.present
+        if call is None or not is_there or call.session.voice.channel_id != reminder.channel_id:
+            return False
+        return self._calls().tell(reminder.guild_id, spoken(reminder, call.name_of(reminder.user_id)))
+
+    async def _write(self, reminder: Reminder) -> None:
+        """In the channel's chat, to whoever asked. Raises `KithError` when it takes no message."""
+        channel = self.find_channel(reminder.channel_id)
+        if not isinstance(channel, discord.abc.Messageable):
+            raise KithError("the channel of a reminder is gone")
+        guild = getattr(channel, "guild", None)
+        locale = str(guild.preferred_locale) if guild is not None else ""
+        at = str(int(reminder.due_at.timestamp()))
+        is_late = (self._now() - reminder.due_at).total_seconds() > LATE_S
+        if not reminder.text:
+            told = self._texts.say(locale, "reminder-due-blank")
+        elif is_late:
+            told = self._texts.say(locale, "reminder-late", at=at, text=reminder.text)
+        else:
+            told = self._texts.say(locale, "reminder-due", text=reminder.text)
+        whom = discord.Object(reminder.user_id, type=discord.User)
+        try:
+            await channel.send(f"<@{whom.id}> {told}", allowed_mentions=discord.AllowedMentions(users=[whom]))
+        except discord.DiscordException as error:
+            raise KithError(f"the chat takes no message ({type(error).__name__})") from error
+
+
+def _search(settings: Settings) -> Search | None:
+    return Search(settings.kith_search_url, settings.kith_search_key) if settings.kith_search_url is not None else None

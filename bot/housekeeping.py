@@ -1,0 +1,33 @@
+"""What goes by itself when it has had its time: memories that nobody used, proposals that nobody answered, recaps of yesterday, old books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bot.errors import StorageError
+from bot.memory.keeper import Keeper
+from bot.storage.usage import UsageLedger
+
+EVERY_S: Final = 3_600.0
+BOOKS_KEPT: Final = timedelta(days=396)
+"""What was used, by day: thirteen months (`PRIVACY.md`)."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def keep_house(
+    keeper: Keeper, usage: UsageLedger, guild_ids: Callable[[], Iterable[int]], now: Callable[[], datetime]
+) -> None:
+    """At the start, and every hour after that; a database that fails is asked again an hour later."""
+    while True:
+        try:
+            await keeper.keep_house(now(), list(guild_ids()))
+            await usage.expire((now() - BOOKS_KEPT).date())
+        except StorageError as error:
+            _log.warning("housekeeping_failed", error=type(error).__name__)
+        await asyncio.sleep(EVERY_S)
