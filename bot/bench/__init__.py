@@ -136,6 +136,18 @@ def _footprint() -> list[Figure]:
     return footprint()
 
 
+def _persons() -> list[Figure]:
+    from bot.bench.persons import persons
+
+    return persons()
+
+
+def _commands() -> list[Figure]:
+    from bot.bench.commands import commands
+
+    return commands()
+
+
 _SUBJECTS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "inbound": _inbound,
     "udp": _udp,
@@ -145,4 +157,6 @@ _SUBJECTS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "duplex-speech": _duplex_speech,
     "duplex-eco": _duplex_eco,
     "footprint": _footprint,
+    "persons": _persons,
+    "commands": _commands,
 }

@@ -1,0 +1,51 @@
+"""How soon a command is answered while calls run: the shipped bot on the loopback Discord, beside full duplex calls in the same process.
+
+The calls are those of the other subjects (`World`): both directions of sound over TLS and UDP, against the load process. The loopback Discord shares the
+measured core with the bot, so the true figure is smaller. Told is what Discord sees: from the interaction to the first answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from bot.bench.figures import Figure, percentile
+from bot.bench.world import loop_factory, open_world
+from bot.rehearsal.house import House
+from bot.rehearsal.scene import Scene
+
+CALLS: Final = 25
+ROUNDS: Final = 40
+PAUSE_S: Final = 0.03
+COMMANDS: Final = ("status", "persona list", "consent explain", "settings", "memory show", "privacy receipt")
+SCENE: Final = {
+    "title": "commands",
+    "people": [{"name": f"Admin {number}", "is_admin": True} for number in range(8)],
+    "steps": [{"waits_ms": 0}],
+}
+"""Eight people, so that nobody runs into the limit of how often one may ask."""
+
+
+def commands() -> list[Figure]:
+    """First answers over every command that a member uses to look something up."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        taken_ms = runner.run(_measure())
+    beside = f"p50 {percentile(taken_ms, 0.5):.0f} ms; {len(taken_ms)} commands, {CALLS} calls"
+    return [Figure("commands", "first answer, p99", percentile(taken_ms, 0.99), "ms", 300.0, beside=beside)]
+
+
+async def _measure() -> list[float]:
+    async with open_world() as world:
+        await world.grow(CALLS)
+        world.ask("speak", CALLS)
+        world.ask("sound", list(range(CALLS)))
+        async with House(Scene.model_validate(SCENE)) as house:
+            actors = [house.actor(part) for part in Scene.model_validate(SCENE).people]
+            channel = next(iter(house.channels.values()))
+            taken: list[float] = []
+            for number in range(ROUNDS * len(COMMANDS)):
+                actor = actors[number % len(actors)]
+                asked = await actor.command(channel, COMMANDS[number % len(COMMANDS)])
+                taken.append((asked.first_answer_s or 0.0) * 1000)
+                await asyncio.sleep(PAUSE_S)
+        return taken
