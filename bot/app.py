@@ -34,6 +34,8 @@ COGS: Final = (
     "cogs.persona",
     "cogs.scene",
     "cogs.consent",
+    "cogs.privacy",
+    "cogs.model",
     "cogs.status",
     "cogs.members",
     "cogs.settings",

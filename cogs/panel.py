@@ -1,78 +1,239 @@
-"""The panel in the channel: three buttons that outlive restarts, and what each of them does. `/consent` does the same."""
+"""The panel in the channel: buttons that outlive restarts, and what each of them does. `/consent` does the same."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import discord
 from discord import ButtonStyle, ui
 
 from bot.app import Companion, answer_fault
+from bot.errors import KithError
 from bot.personas.persona import Persona
+from bot.presence import PanelMessage, Shown, panel_words
+from bot.storage.consent import Scope
 from bot.texts import ENGLISH
+from cogs.consent_words import agreements, explanation, mode_words
 from cogs.permissions import member_of
+from cogs.presses import Presses
 
 Action = Callable[[Companion, discord.Interaction], Awaitable[None]]
+
+OFF_RECORD_S: Final = 600
+REPLIES: Final = {
+    (Scope.REMEMBER, True): "consent-remember-on",
+    (Scope.REMEMBER, False): "consent-remember-off",
+    (Scope.TRANSCRIPT, True): "consent-transcript-on",
+    (Scope.TRANSCRIPT, False): "consent-transcript-off",
+}
+
+_presses: WeakKeyDictionary[Companion, Presses] = WeakKeyDictionary()
 
 
 def panel_sentence(companion: Companion, locale: str, channel: str, persona: Persona) -> str:
     """Who is in the channel, and that they hear nobody who has not agreed."""
-    return companion.texts.say(locale, "panel", channel=channel, persona=persona.name_in(locale))
+    return panel_words(companion.texts, locale, Shown(channel, persona.name_in(locale), 0, 0))
 
 
-async def allow(companion: Companion, interaction: discord.Interaction) -> None:
+def keep_true(
+    companion: Companion, guild_id: int, locale: str, message: discord.Message | discord.PartialMessage
+) -> None:
+    """This message is the call's panel from now on: it is edited when who is heard changes."""
+    channel = message.channel
+    if isinstance(channel, (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread)):
+        partial = channel.get_partial_message(message.id)
+        companion.presence.add(guild_id, PanelMessage(companion.texts, locale, partial))
+
+
+def agreed(companion: Companion, member: discord.Member) -> frozenset[Scope]:
+    """What the member agreed to, as far as it was read; nothing of a server that was not."""
+    ledger = companion.ledger
+    return frozenset(scope for scope in Scope if ledger.allowed(member.guild.id, member.id, scope))
+
+
+# ---------------------------------------------------------------------------- what buttons and commands do
+
+
+async def allow(companion: Companion, interaction: discord.Interaction, scope: Scope = Scope.LISTEN) -> None:
     """The member agrees. Acknowledged only when it is on the disk."""
-    member = member_of(interaction)
+    member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
-    key = await companion.allow(member)
-    await interaction.edit_original_response(content=companion.texts.say(interaction.locale.value, key))
+    if scope is Scope.LISTEN:
+        told = companion.texts.say(locale, await companion.allow(member))
+    else:
+        await companion.allow(member, scope)
+        told = await _told(companion, member, locale, scope)
+    await interaction.edit_original_response(content=told)
 
 
-async def stop(companion: Companion, interaction: discord.Interaction) -> None:
-    """The member is heard no more. This starts before Discord is even answered, and a slow disk holds neither up."""
-    member = member_of(interaction)
-    withdrawal = asyncio.ensure_future(companion.withdraw(member))
+async def stop(companion: Companion, interaction: discord.Interaction, scope: Scope | None = None) -> None:
+    """The member takes one thing back, or everything. This starts before Discord is even answered, and a slow disk holds neither up."""
+    member, locale = member_of(interaction), interaction.locale.value
+    before = agreed(companion, member)
+    withdrawn = [scope] if scope is not None else [Scope.LISTEN, *sorted(before - {Scope.LISTEN})]
+    withdrawal = asyncio.gather(*(_withdraw(companion, member, one) for one in withdrawn))
     try:
         await interaction.response.defer(ephemeral=True, thinking=True)
     finally:
-        key = await withdrawal
-    await interaction.edit_original_response(content=companion.texts.say(interaction.locale.value, key))
+        keys = await withdrawal
+    if scope in {Scope.REMEMBER, Scope.TRANSCRIPT} and keys[0] != "error-consent-unsaved":
+        keys = [REPLIES[(scope, False)]]
+    unsaved = [key for key in keys if key == "error-consent-unsaved"]
+    sentences = [companion.texts.say(locale, (unsaved or keys)[0])]
+    if len(withdrawn) > 1:
+        sentences.append(companion.texts.say(locale, "consent-stopped-rest"))
+    await interaction.edit_original_response(content="\n".join(sentences))
+
+
+async def _withdraw(companion: Companion, member: discord.Member, scope: Scope) -> str:
+    return await (companion.withdraw(member) if scope is Scope.LISTEN else companion.withdraw(member, scope))
+
+
+async def toggle(companion: Companion, interaction: discord.Interaction, scope: Scope) -> None:
+    """The other way round from what it was. A double click is one press."""
+    member, locale = member_of(interaction), interaction.locale.value
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    if not _presses_of(companion).is_double((member.guild.id, member.id, scope.value), time.monotonic()):
+        await companion.ledger.load(member.guild.id)
+        if scope in agreed(companion, member):
+            await companion.withdraw(member, scope)
+        else:
+            await companion.allow(member, scope)
+    await interaction.edit_original_response(content=await _told(companion, member, locale, scope))
+
+
+async def _told(companion: Companion, member: discord.Member, locale: str, scope: Scope) -> str:
+    """How it stands with one scope, and what that means here."""
+    now = agreed(companion, member)
+    sentences = [companion.texts.say(locale, REPLIES[(scope, scope in now)])]
+    if scope is Scope.REMEMBER and scope in now:
+        settings = await companion.guilds.get(member.guild.id)
+        sentences.append(mode_words(companion.texts, locale, settings.memory))
+    if scope in now and Scope.LISTEN not in now:
+        sentences.append(companion.texts.say(locale, "consent-unheard"))
+    return " ".join(sentences)
+
+
+async def remember(companion: Companion, interaction: discord.Interaction) -> None:
+    await toggle(companion, interaction, Scope.REMEMBER)
+
+
+async def transcript(companion: Companion, interaction: discord.Interaction) -> None:
+    await toggle(companion, interaction, Scope.TRANSCRIPT)
+
+
+async def off_record(companion: Companion, interaction: discord.Interaction) -> None:
+    """Ten minutes of which nothing is remembered, for the room. Everybody sees whose wish it is."""
+    member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
+    guild_id = member.guild.id
+    companion.must_be_in_call(member)
+    if companion.memory_of(guild_id) is None:
+        await interaction.response.send_message(texts.say(locale, "record-off-nothing"), ephemeral=True)
+        return
+    _, until = companion.presence.off_record_of(guild_id)
+    if until:
+        told = texts.say(locale, "record-off-already", until=str(until))
+        await interaction.response.send_message(told, ephemeral=True)
+        return
+    companion.off_the_record(member)
+    until = int(time.time()) + OFF_RECORD_S
+    companion.presence.off_record(guild_id, member.display_name, until)
+    told = texts.say(locale, "record-off-told", until=str(until), name=member.display_name)
+    await interaction.response.send_message(told)
 
 
 async def explain(companion: Companion, interaction: discord.Interaction) -> None:
     """What happens to the member's voice. Needs neither agreement nor a call."""
-    sentence = companion.explain_consent(interaction.locale.value)
-    await interaction.response.send_message(sentence, ephemeral=True)
+    member, locale = member_of(interaction), interaction.locale.value
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    settings = await companion.guilds.get(member.guild.id)
+    await companion.ledger.load(member.guild.id)
+    words = explanation(companion.texts, locale, companion.model_sentence(locale), settings)
+    view = Explained(companion, locale, agreed(companion, member))
+    await interaction.edit_original_response(content=words, view=view)
 
 
-BUTTONS: Final[dict[str, tuple[ButtonStyle, Action]]] = {
-    "allow": (ButtonStyle.success, allow),
-    "stop": (ButtonStyle.danger, stop),
-    "explain": (ButtonStyle.secondary, explain),
+async def show(companion: Companion, interaction: discord.Interaction) -> None:
+    """What the member has agreed to, since when, and to which notice."""
+    member, locale = member_of(interaction), interaction.locale.value
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    await companion.ledger.load(member.guild.id)
+    rows = await companion.ledger.export_member(member.guild.id, member.id)
+    words = agreements(companion.texts, locale, rows, agreed(companion, member))
+    await interaction.edit_original_response(
+        content=words, view=Explained(companion, locale, agreed(companion, member))
+    )
+
+
+# ---------------------------------------------------------------------------- buttons
+
+BUTTONS: Final[dict[str, tuple[ButtonStyle, Action, str]]] = {
+    "allow": (ButtonStyle.success, allow, "panel-allow"),
+    "stop": (ButtonStyle.danger, stop, "panel-stop"),
+    "remember": (ButtonStyle.secondary, remember, "panel-remember"),
+    "off-record": (ButtonStyle.secondary, off_record, "panel-off-record"),
+    "explain": (ButtonStyle.secondary, explain, "panel-explain"),
+}
+SCOPES: Final[dict[str, tuple[Scope, Action, str]]] = {
+    "remember": (Scope.REMEMBER, remember, "panel-remember"),
+    "transcript": (Scope.TRANSCRIPT, transcript, "panel-transcript"),
 }
 
 
 class ConsentButton(ui.Button[ui.View]):
-    def __init__(self, companion: Companion, name: str, locale: str) -> None:
-        style, self._action = BUTTONS[name]
+    def __init__(self, companion: Companion, name: str, style: ButtonStyle, action: Action, label: str) -> None:
         self._companion = companion
-        label = companion.texts.say(locale, f"panel-{name}")
+        self._action = action
+        self._is_limited = name != "stop"  # taking it back works every time
         super().__init__(style=style, label=label, custom_id=f"kith:consent:{name}")
 
     async def callback(self, interaction: discord.Interaction) -> None:
+        if self._is_limited:
+            check_pace(self._companion, interaction)
         await self._action(self._companion, interaction)
 
 
-class Panel(ui.View):
-    """Persistent: no timeout, fixed ids. Labels are in the locale of whoever called Kith."""
+class ConsentView(ui.View):
+    """Persistent: no timeout, fixed ids."""
 
-    def __init__(self, companion: Companion, locale: str = ENGLISH) -> None:
+    def __init__(self, companion: Companion) -> None:
         super().__init__(timeout=None)
         self._texts = companion.texts
-        for name in BUTTONS:
-            self.add_item(ConsentButton(companion, name, locale))
 
     async def on_error(self, interaction: discord.Interaction, error: Exception, item: ui.Item[Any], /) -> None:
         await answer_fault(self._texts, interaction, error)
+
+
+class Panel(ConsentView):
+    """Labels are in the locale of whoever called Kith."""
+
+    def __init__(self, companion: Companion, locale: str = ENGLISH) -> None:
+        super().__init__(companion)
+        for name, (style, action, key) in BUTTONS.items():
+            label = companion.texts.say(locale, key)
+            self.add_item(ConsentButton(companion, name, style, action, label))
+
+
+class Explained(ConsentView):
+    """Under an explanation: what else one can agree to. Green is agreed to."""
+
+    def __init__(self, companion: Companion, locale: str = ENGLISH, now: frozenset[Scope] = frozenset()) -> None:
+        super().__init__(companion)
+        for name, (scope, action, key) in SCOPES.items():
+            style = ButtonStyle.success if scope in now else ButtonStyle.secondary
+            self.add_item(ConsentButton(companion, name, style, action, companion.texts.say(locale, key)))
+
+
+def check_pace(companion: Companion, interaction: discord.Interaction) -> None:
+    """Raises `KithError` for a member who presses too often."""
+    wait_s = _presses_of(companion).wait_s((interaction.guild_id or 0, interaction.user.id), time.monotonic())
+    if wait_s > 0:
+        raise KithError("buttons pressed too often", key="error-too-fast", seconds=wait_s)
+
+
+def _presses_of(companion: Companion) -> Presses:
+    return _presses.setdefault(companion, Presses())

@@ -13,12 +13,22 @@ from cogs.permissions import member_of
 from cogs.wording import worded
 
 
-def describe(texts: Texts, locale: str, status: CallStatus, channel: str, persona: str, model: str) -> str:
-    """A call in a few lines, as anybody in the server may read it."""
+def describe(
+    texts: Texts,
+    locale: str,
+    status: CallStatus,
+    channel: str,
+    persona: str,
+    model: str,
+    off_record: tuple[str, int] = ("", 0),
+) -> str:
+    """A call in a few lines, as anybody in the server may read it. `off_record`: whose wish, and until when (0: it is on the record)."""
     lines = [
         texts.say(locale, "status-title", channel=channel, persona=persona),
         texts.say(locale, "status-heard", count=len(status.heard), names=", ".join(status.heard)),
     ]
+    if off_record[1]:
+        lines.append(texts.say(locale, "status-off-record", name=off_record[0], until=str(off_record[1])))
     if not status.is_connected:
         lines.append(texts.say(locale, "status-connecting"))
     elif status.is_encrypted:

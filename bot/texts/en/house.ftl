@@ -45,44 +45,9 @@ option-file = file
 option-file-description = A character card or a persona file
 option-name = name
 option-name-description = The persona
-command-consent = consent
-command-consent-description = What I may hear of you
-command-consent-allow = allow
-command-consent-allow-description = Let me hear you on this server
-command-consent-stop = stop
-command-consent-stop-description = Stop me from hearing you, at once
-command-consent-explain = explain
-command-consent-explain-description = What happens to your voice
-command-status = status
-command-status-description = Whom I hear, who I am, and how the call fares
 
-## The panel in the channel
+## The spoken notice
 
-panel =
-    I am in **{ $channel }** as **{ $persona }**. I am an AI.
-    I hear nobody until they agree; whoever agrees is heard on this server until they say stop.
-panel-allow = Let Kith hear me
-panel-stop = Stop listening to me
-panel-explain = What happens to my voice?
-
-## Consent
-
-consent-allowed = I hear you from now on. **Stop listening to me** or `/consent stop` ends it at once.
-consent-allowed-already = I hear you already. **Stop listening to me** or `/consent stop` ends it at once.
-consent-allowed-elsewhere = Thank you. I will hear you when we are in a voice channel together. `/consent stop` ends it at once.
-consent-stopped = I do not hear you any more. What you had begun to say was dropped.
-consent-stopped-already = I do not hear you: you have not agreed, or you took it back.
-consent-explain =
-    __What happens to your voice__
-    I am an AI, not a person. I hear nobody by default. While you have not agreed, your packets are thrown away unopened, before they are even decrypted.
-    • **When you agree**, what you say in a voice channel with me is decrypted here and sent, with your display name, to a speech model: { $model }. It answers, and I play the answer. The call stays end-to-end encrypted, but I and that model are one of its ends.
-    • **What is kept:** no sound, ever. While a call lasts, the model remembers the talk; afterwards it is gone here. On my operator's disk there is only that you agreed or took it back, and when, and that there was a call.
-    • **You decide:** agreement is for this server alone. `/consent stop` or the button ends it before your next packet. No admin can agree for you.
-    What the model's provider does with speech is in its own terms; how its voices were trained is not something I can vouch for.
-    • **Not for emergencies:** if you or someone else is in danger, call your local emergency number.
-consent-model-local = a small one on my operator's own machine; nothing leaves it
-consent-model-local-services = one on my operator's own machine, with parts of it at other services that my operator chose
-consent-model-provider = { $name } by { $provider }
 notice = Hello. I am { $persona }, and I am an A I. I hear nobody here until they agree; the buttons are in this channel's chat.
 
 ## Joining, leaving, typing
@@ -173,29 +138,6 @@ language-en = English
 language-zh = Chinese
 
 ## Status
-
-status-none = I am in no voice channel here. `/join` calls me into yours.
-status-title = In **{ $channel }** as **{ $persona }**
-status-heard = { $count ->
-    [0] I hear nobody: no one here has agreed.
-    [one] I hear one person: { $names }
-   *[other] I hear { $count } people: { $names }
-}
-status-encrypted = { $code ->
-    [none] This call is end-to-end encrypted.
-   *[other] This call is end-to-end encrypted. Privacy code: { $code }
-}
-status-not-encrypted = This call is not end-to-end encrypted (stage channels are not).
-status-connecting = The voice connection is not up at the moment.
-status-model = { $state ->
-    [ready] { $model } answers.
-    [connecting] { $model } is being called.
-    [failed] { $model } does not answer. See the messages above.
-   *[asleep] { $model } is asleep until someone who agreed is here.
-}
-model-local = The local model
-status-latency = Last answers began after { $latest } ms (typically { $median } ms, over { $turns } turns).
-status-loss = Of what I was sent, { $loss } % was lost on the way.
 
 ## Who may do what
 

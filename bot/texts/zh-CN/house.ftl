@@ -44,44 +44,9 @@ option-file = 文件
 option-file-description = 角色卡或角色文件
 option-name = 名称
 option-name-description = 角色
-command-consent = 授权
-command-consent-description = 我可以听到你的什么
-command-consent-allow = 同意
-command-consent-allow-description = 允许我在本服务器听到你
-command-consent-stop = 停止
-command-consent-stop-description = 让我立刻不再听你
-command-consent-explain = 说明
-command-consent-explain-description = 你的声音会怎样
-command-status = 状态
-command-status-description = 我在听谁、我是谁、通话状况如何
 
-## 频道里的面板
+## 入场时说的话
 
-panel =
-    我在 **{ $channel }**，现在是 **{ $persona }**。我是人工智能。
-    没有人同意之前，我谁也听不到；同意之后，我会在本服务器听到你，直到你说停。
-panel-allow = 允许 Kith 听我说话
-panel-stop = 不要再听我说话
-panel-explain = 我的声音会怎样？
-
-## 授权
-
-consent-allowed = 从现在起我能听到你了。想停就点“**不要再听我说话**”或用 `/授权 停止`，立刻生效。
-consent-allowed-already = 我已经能听到你了。想停就点“**不要再听我说话**”或用 `/授权 停止`，立刻生效。
-consent-allowed-elsewhere = 谢谢。等我们在同一个语音频道时，我就能听到你。`/授权 停止` 立刻停止。
-consent-stopped = 我不再听你了。你刚说到一半的话也已丢弃。
-consent-stopped-already = 我没有在听你：你还没同意，或已经收回了同意。
-consent-explain =
-    __你的声音会怎样__
-    我是人工智能，不是真人。默认我谁也听不到。你没同意时，你的语音数据包不会被解密，直接丢弃。
-    • **你同意之后**，你在有我的语音频道里说的话会在这里解密，连同你的显示名称发送给语音模型：{ $model }。它作答，我播放。通话仍是端到端加密的，但我和这个模型是其中的一端。
-    • **会保留什么：**声音从不保存。通话期间模型记得聊了什么；结束后这里就没有了。我的运营者的硬盘上只有你何时同意或收回，以及有过一次通话。
-    • **由你决定：**同意只对本服务器有效。`/授权 停止` 或按钮会在你的下一个数据包之前生效。管理员不能替你同意。
-    模型提供方如何处理语音，以其自己的条款为准；它的声音是怎样训练出来的，我无法担保。
-    • **紧急情况请勿依赖我：**如果你或他人有危险，请拨打当地的紧急电话。
-consent-model-local = 一个在我的运营者自己机器上的小模型，数据不离开那台机器
-consent-model-local-services = 一个在我的运营者自己机器上的模型，其中一部分由运营者选定的其他服务完成
-consent-model-provider = { $provider } 的 { $name }
 notice = 大家好，我是{ $persona }，我是人工智能。没有人同意之前，我谁也听不到；按钮在本频道的聊天里。
 
 ## 加入、离开、打字
@@ -172,28 +137,6 @@ language-en = 英语
 language-zh = 中文
 
 ## 状态
-
-status-none = 我不在这里的任何语音频道。用 `/加入` 叫我来。
-status-title = 在 **{ $channel }**，现在是 **{ $persona }**
-status-heard = { $count ->
-    [0] 我没有在听任何人：这里还没有人同意。
-   *[other] 我在听 { $count } 个人：{ $names }
-}
-status-encrypted = { $code ->
-    [none] 本次通话为端到端加密。
-   *[other] 本次通话为端到端加密。隐私代码：{ $code }
-}
-status-not-encrypted = 本次通话不是端到端加密的（讲台频道都不是）。
-status-connecting = 语音连接目前没有接通。
-status-model = { $state ->
-    [ready] { $model } 正在应答。
-    [connecting] 正在呼叫 { $model }。
-    [failed] { $model } 没有应答，原因见上面的消息。
-   *[asleep] { $model } 在休眠，等有同意的人来。
-}
-model-local = 本地模型
-status-latency = 最近一次回答在 { $latest } 毫秒后开始（{ $turns } 轮的中位数为 { $median } 毫秒）。
-status-loss = 发给我的声音中有 { $loss } % 在路上丢失。
 
 ## 权限
 
