@@ -369,7 +369,7 @@ def test_a_recap_of_nothing_says_why() -> None:
     none = recap_words(TEXTS, "en", "Lounge", [], mode=MemoryMode.STRICT, is_agreed=False)
     assert "I have no points of a talk in **Lounge**" in none
     assert "only to people who were there" in none
-    assert "nothing of what you say is in recaps" in none
+    assert "nothing of what you say is in them" in none
     off = recap_words(TEXTS, "en", "Lounge", [], mode=MemoryMode.OFF, is_agreed=False)
     assert off.endswith("its admins decided so.")
 

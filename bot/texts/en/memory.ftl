@@ -114,7 +114,7 @@ recap-point = • <@{ $user }>: { $text }
 recap-whose = -# Only points of members who agreed to it, and only what you were there to hear. They go after a day.
 recap-none = I have no points of a talk in **{ $channel }** that I could tell you.
 recap-none-why = I note points only of members who agreed to it, keep them for a day, and tell them only to people who were there to hear them.
-recap-agree = You have not agreed that points of yours stand in recaps, so nothing of what you say does. `/consent allow` lets me.
+recap-agree = You have not agreed that points of yours stand in recaps, so nothing of what you say is in them. `/consent allow` lets me.
 
 ## What can go wrong
 
