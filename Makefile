@@ -28,8 +28,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Property tests: the same examples every time, as long as they take. `pytest` by itself looks for new ones.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --hypothesis-profile ci
 
 # Needs uv; the only target that does. The lock names no package registry.
 lock:
