@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 import discord
@@ -14,7 +15,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
-from cogs.memory_panel import open_change, own_shelf, tell, tell_kept
+from cogs.memory_panel import offer_proposals, open_change, own_shelf, tell, tell_kept
 from cogs.memory_shelf import keeping
 from cogs.memory_words import EVERYTHING, choices, find
 from cogs.permissions import member_of
@@ -131,4 +132,5 @@ class MemoryCog(
 
 async def setup(bot: KithBot) -> None:
     await bot.add_cog(MemoryCog(bot.companion))
+    bot.companion.offer_proposals = partial(offer_proposals, bot.companion)
     bot.add_dynamic_items(MemoryButton, MemoryMenu)
