@@ -26,6 +26,7 @@ DEMO = (
     ("Who are you?", "en-gb+m3"),
     ("Goodbye.", "en-us+f3"),
 )
+MEMORY = ("Remember that I like green tea.", "What do you remember about me?", "What do you know about me?")
 SENTENCES = (
     "Tell me a joke.",
     "What time is it?",
@@ -88,6 +89,11 @@ async def test_what_members_say_in_the_demo_is_understood(ears: SphinxEars) -> N
     expected = [text.replace(", please", "") for text, _ in DEMO]
     # Two ways to part may be taken for each other: they mean the same.
     assert [(text or "").replace("Good night", "Goodbye") for text in heard] == expected
+
+
+async def test_what_members_say_to_be_remembered_is_understood_in_every_voice(ears: SphinxEars) -> None:
+    for voice in MEMBERS:
+        assert [await hear(ears, through_discord(text, voice)) for text in MEMORY] == list(MEMORY)
 
 
 async def test_nine_sentences_in_ten_are_understood(ears: SphinxEars) -> None:
