@@ -15,6 +15,7 @@ import contextlib
 import http
 import itertools
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ _SESSION_FIELDS: Final = frozenset(
     ]
 )
 _TURN_FIELDS: Final = frozenset(["type", "prefix_padding_ms", "silence_duration_ms", "energy_awakeness_threshold"])
+_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DEFAULT_DETECTION: Final = {"type": "server_vad", "silence_duration_ms": 100}
 
 
@@ -76,7 +78,7 @@ class ToolUse:
     arguments: str
 
 
-ReplyLogic = Callable[[Sequence[HistoryItem]], SpokenReply | ToolUse]
+ReplyLogic = Callable[[Sequence[HistoryItem]], SpokenReply | ToolUse | Sequence[ToolUse]]
 Transcribe = Callable[[bytes], str]
 
 
@@ -204,6 +206,12 @@ class FakeStepFun:
         self._server.close()
         await self._server.wait_closed()
 
+    def drop(self) -> None:
+        """Every connection is gone, without a word."""
+        assert self._server is not None
+        for connection in self._server.connections:
+            connection.transport.abort()
+
     def next_id(self, prefix: str) -> str:
         return f"{prefix}_{next(self._ids):06d}"
 
@@ -273,6 +281,7 @@ class _Line:
         self._response: asyncio.Task[None] | None = None
         self._response_id = ""
         self._background: set[asyncio.Task[None]] = set()
+        self._open_calls: set[str] = set()  # functions that were called and not answered; bounded by the session
         self._answers: dict[str, Callable[[dict[str, Any]], Any]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -370,8 +379,7 @@ class _Line:
         if not isinstance(session.get("tool_choice", "auto"), str):
             raise ValueError
         for tool in session.get("tools", ()):
-            if tool["type"] == "function" and not isinstance(tool["function"]["name"], str):
-                raise ValueError
+            self._check_tool(tool)
         self._check_voice(session)
         self._detect(session)
         self._talk.session |= session
@@ -381,6 +389,16 @@ class _Line:
         if self._fake.misbehaviour.says_detection:
             echo["turn_detection"] = self._detection
         await self.emit("session.updated", session=echo)
+
+    @staticmethod
+    def _check_tool(tool: dict[str, Any]) -> None:
+        function = tool.get("function", {})
+        if tool["type"] not in {"function", "web_search", "retrieval"} or not isinstance(function, dict):
+            raise ValueError
+        if tool["type"] == "function" and not (
+            _TOOL_NAME.fullmatch(function["name"]) and isinstance(function["parameters"], dict)
+        ):
+            raise ValueError
 
     def _check_voice(self, session: dict[str, Any]) -> None:
         voice = session.get("voice")
@@ -492,6 +510,11 @@ class _Line:
         if asked["type"] not in {"message", "function_call_output"}:
             raise _Refused("item.type must be message or function_call_output")
         if asked["type"] == "function_call_output":
+            if self._response is not None:
+                raise _Refused("ongoing response already exists")
+            if asked["call_id"] not in self._open_calls:
+                raise _Refused(f"cannot find item {asked['call_id']}")
+            self._open_calls.discard(asked["call_id"])
             role, text = "tool", f"{asked['call_id']}: {asked['output']}"
         else:
             role, text = asked["role"], "".join(self._text(asked["role"], part) for part in asked["content"])
@@ -572,8 +595,9 @@ class _Line:
             await self.emit("response.done", response=self._shown("failed", {"error": {"message": "internal error"}}))
             return
         reply = self._fake.reply(tuple(self._talk.history))
-        if isinstance(reply, ToolUse):
-            await self._call_tool(response_id, reply)
+        if not isinstance(reply, SpokenReply):
+            for use in (reply,) if isinstance(reply, ToolUse) else reply:
+                await self._call_tool(response_id, use)
         elif self._talk.session.get("modalities") == ["text"]:
             await self._write_reply(response_id, reply.text)
         else:
@@ -583,6 +607,7 @@ class _Line:
 
     async def _call_tool(self, response_id: str, use: ToolUse) -> None:
         call = {"call_id": self._fake.next_id("call"), "name": use.name}
+        self._open_calls.add(call["call_id"])
         item_id = self._fake.next_id("item")
         shown = {"id": item_id, "type": "function_call", "status": "incomplete", **call}
         await self.emit("conversation.item.created", previous_item_id=None, item=shown)
