@@ -28,7 +28,7 @@ __all__ = ["CallMemory", "Keeper", "Outcome", "Recall", "told"]
 PAUSED: Final = "memory-paused"
 """A member's choice (`bot.storage.members`)."""
 
-BATCH: Final = 100
+BATCH: Final = 25
 """Memories that are prepared in one go; then the loop has its turn."""
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -40,7 +41,8 @@ SAME: Final = 0.6
 """Two texts of one subject that are so much alike say the same: the newer one takes the older one's place."""
 
 COMMON: Final = 0.3
-"""A gram of so many of the memories finds nothing."""
+FEW: Final = 50
+"""A gram that so great a part of the memories have finds nothing, unless they are few."""
 
 
 @dataclass(slots=True)
@@ -59,8 +61,13 @@ class Recollection:
     ) -> None:
         self._now = now
         self._knows = knows
-        self._entries: dict[str, _Entry] = {}  # bounded by MEMORIES of a guild, and what one call adds
-        self._with_gram: defaultdict[str, set[str]] = defaultdict(set)  # bounded by the texts of the entries
+        # All of these are bounded by the memories of a guild, and what one call adds.
+        self._entries: dict[str, _Entry] = {}
+        self._order: list[tuple[float, str]] = []  # (-worth, id): the best first
+        self._with_gram: defaultdict[str, set[str]] = defaultdict(set)
+        self._heard_by: defaultdict[int, set[str]] = defaultdict(set)
+        self._of_subject: defaultdict[int, set[str]] = defaultdict(set)
+        self._shared: set[str] = set()
         for memory in memories:
             self.put(memory)
 
@@ -76,19 +83,29 @@ class Recollection:
         self.drop([memory.memory_id])
         entry = _Entry(memory, grams(memory.text), self._worth(memory), tokens(memory.text) + LINE_TOKENS)
         self._entries[memory.memory_id] = entry
-        for gram in entry.grams:
-            self._with_gram[gram].add(memory.memory_id)
+        insort(self._order, (-entry.worth, memory.memory_id))
+        for place in self._places(entry):
+            place.add(memory.memory_id)
 
     def drop(self, memory_ids: Iterable[str]) -> None:
         for memory_id in memory_ids:
             entry = self._entries.pop(memory_id, None)
-            for gram in entry.grams if entry is not None else ():
-                self._with_gram[gram].discard(memory_id)
-                if not self._with_gram[gram]:
-                    del self._with_gram[gram]
+            if entry is None:
+                continue
+            del self._order[bisect_left(self._order, (-entry.worth, memory_id))]
+            for place in self._places(entry):
+                place.discard(memory_id)
+
+    def _places(self, entry: _Entry) -> Iterator[set[str]]:
+        """Where it can be found."""
+        yield from (self._with_gram[gram] for gram in entry.grams)
+        yield from (self._heard_by[user_id] for user_id in entry.memory.heard_by)
+        yield self._of_subject[entry.memory.subject_id]
+        if entry.memory.is_shareable:
+            yield self._shared
 
     def drop_subject(self, user_id: int) -> None:
-        self.drop([memory_id for memory_id, entry in self._entries.items() if entry.memory.subject_id == user_id])
+        self.drop(list(self._of_subject.get(user_id, ())))
 
     def used(self, memory_ids: Collection[str], now: datetime) -> None:
         """They were told: for some hours others come first."""
@@ -108,66 +125,84 @@ class Recollection:
         self, room: Room, budget_tokens: int, now: datetime, without: Collection[str] = ()
     ) -> tuple[Memory, ...]:
         """What the room may be told of itself, the best first, within the budget. `without`: ids that are left out."""
-        told_before = now - TOLD_LATELY
-        scored: list[tuple[float, str]] = []
-        for memory_id, entry in self._entries.items():
-            memory = entry.memory
-            if not may_recall(memory, room):
-                continue
-            score = entry.worth
-            if memory.subject_id not in room.present:
-                score *= ABSENT
-            if memory.used_at is not None and memory.used_at > told_before:
-                score *= SUPPRESSED
-            scored.append((score, memory_id))
+        likely = self._likely(room).difference(without)
         chosen: list[Memory] = []
-        for _, memory_id in heapq.nlargest(CANDIDATES + len(without), scored):
+        for _, memory_id in sorted(self._best(likely, room, now), reverse=True):
             entry = self._entries[memory_id]
-            if memory_id in without or entry.tokens > budget_tokens or not self.may_tell(entry.memory, room, now):
-                continue
-            budget_tokens -= entry.tokens
-            chosen.append(entry.memory)
+            if entry.tokens <= budget_tokens and self.may_tell(entry.memory, room, now):
+                budget_tokens -= entry.tokens
+                chosen.append(entry.memory)
         return tuple(chosen)
 
     def search(
         self, words: str, room: Room, limit: int, now: datetime, subject_id: int | None = None
     ) -> tuple[Memory, ...]:
         """What fits the words, the best first; of one subject only if one is given, and then also what fits no word."""
-        found = self._matches(grams(words))
+        likely = self._likely(room)
         if subject_id is not None:
-            found = {id_: found.get(id_, 0.05) for id_, e in self._entries.items() if e.memory.subject_id == subject_id}
-        scored = [
-            (match * (0.5 + self._entries[memory_id].worth), memory_id)
-            for memory_id, match in found.items()
-            if self.may_tell(self._entries[memory_id].memory, room, now)
-        ]
-        return tuple(self._entries[memory_id].memory for _, memory_id in heapq.nlargest(limit, scored))
+            likely &= self._of_subject.get(subject_id, set())
+        found = self._matches(grams(words), likely)
+        if subject_id is not None:
+            found = dict.fromkeys(likely, 0.05) | found
+        scored = ((match * (0.5 + self._entries[memory_id].worth), memory_id) for memory_id, match in found.items())
+        best = (self._entries[memory_id].memory for _, memory_id in heapq.nlargest(CANDIDATES, scored))
+        return tuple([memory for memory in best if self.may_tell(memory, room, now)][:limit])
+
+    def _likely(self, room: Room) -> set[str]:
+        """What the rule can allow, by sets that were made before; the rule itself has its word on whatever is chosen from them."""
+        heard = sorted((self._heard_by.get(user_id, set()) for user_id in room.present), key=len)
+        likely = set.intersection(*heard) | self._shared if heard else set[str]()
+        for subject_id, theirs in self._of_subject.items():
+            if not self._knows(subject_id):
+                likely -= theirs
+        return likely
+
+    def _best(self, likely: set[str], room: Room, now: datetime) -> list[tuple[float, str]]:
+        """Score and id of the best candidates, in no order: first of who is there, then of others as long as any of theirs can be worth as much."""
+        best: list[tuple[float, str]] = []
+        here = likely & set[str]().union(*(self._of_subject.get(user_id, ()) for user_id in room.present))
+        for memory_id in here:
+            self._offer(best, memory_id, 1.0, now)
+        for negative_worth, memory_id in self._order:
+            if len(best) == CANDIDATES and best[0][0] >= ABSENT * -negative_worth:
+                break
+            if memory_id in likely and memory_id not in here:
+                self._offer(best, memory_id, ABSENT, now)
+        return best
+
+    def _offer(self, best: list[tuple[float, str]], memory_id: str, share: float, now: datetime) -> None:
+        entry = self._entries[memory_id]
+        if entry.memory.is_muted:
+            return
+        score = entry.worth * share
+        if entry.memory.used_at is not None and entry.memory.used_at > now - TOLD_LATELY:
+            score *= SUPPRESSED
+        if len(best) < CANDIDATES:
+            heapq.heappush(best, (score, memory_id))
+        elif score > best[0][0]:
+            heapq.heapreplace(best, (score, memory_id))
 
     def alike(self, subject_id: int, text: str) -> Memory | None:
         """What is remembered of the subject already and says nearly the same."""
         wanted = grams(text)
-        best = max(
-            (entry for entry in self._entries.values() if entry.memory.subject_id == subject_id),
-            key=lambda entry: likeness(entry.grams, wanted),
-            default=None,
-        )
+        theirs = [self._entries[memory_id] for memory_id in self._of_subject.get(subject_id, ())]
+        best = max(theirs, key=lambda entry: likeness(entry.grams, wanted), default=None)
         return best.memory if best is not None and likeness(best.grams, wanted) >= SAME else None
 
     # ------------------------------------------------------------------------ inside
 
-    def _matches(self, wanted: frozenset[str]) -> dict[str, float]:
-        """How much of the words each memory has: rare grams count more, stop words hardly, what nearly all have not at all."""
+    def _matches(self, wanted: frozenset[str], likely: set[str]) -> dict[str, float]:
+        """How much of the words each of the likely ones has: rare grams count more, stop words and what nearly all have find nothing."""
         found: dict[str, float] = {}
-        total = 0.0
         for gram in wanted:
-            having = self._with_gram.get(gram, ())
-            rarity = math.log(1 + len(self._entries) / (1 + len(having))) * weight(gram)
-            total += rarity
-            if weight(gram) == STOP_WEIGHT or (len(having) > 50 and len(having) > COMMON * len(self._entries)):
+            having = self._with_gram.get(gram, set())
+            is_common = len(having) > FEW and len(having) > COMMON * len(self._entries)
+            if is_common or weight(gram) == STOP_WEIGHT:
                 continue
-            for memory_id in having:
+            rarity = math.log(1 + len(self._entries) / (1 + len(having)))
+            for memory_id in having & likely:
                 found[memory_id] = found.get(memory_id, 0.0) + rarity
-        return {memory_id: score / total for memory_id, score in found.items()} if total else {}
+        return found
 
     def _worth(self, memory: Memory) -> float:
         since = max(memory.made_at, memory.used_at or memory.made_at)

@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from fake_shelves import CHANNEL, GUILD, NAMES, House, answer, caption
+from fake_shelves import CHANNEL, GUILD, NAMES, House, answer, caption, memory
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.memory.digest import Line, Point
 from bot.memory.keeper import CallMemory
@@ -25,7 +26,10 @@ pytestmark = pytest.mark.shell
 CANARY = re.compile(r"canary\d+")
 T = TypeVar("T")
 users = st.sampled_from(sorted(NAMES))
-guilds = st.sampled_from([GUILD, GUILD + 1])
+guilds = st.sampled_from([GUILD, GUILD, GUILD, GUILD + 1])
+Past = tuple[int, int, int, frozenset[int], bool, bool]
+past = st.tuples(guilds, users, users, st.frozensets(users), st.booleans(), st.booleans())
+"""Guild, subject, speaker, who else heard it, shareable, muted."""
 
 
 class Gossip:
@@ -36,15 +40,19 @@ class Gossip:
         for one in lines:
             for other in lines:
                 if one.by is not None and one is not other:
-                    points.append(Point(one.by, Kind.FACT, f"{one.said.rstrip('.')} and {other.said}"))
+                    points += [Point(one.by, Kind.FACT, f"{one.said.rstrip('.')} and {other.said}")]
         return tuple(points[:60])
 
 
 class Rooms(RuleBasedStateMachine):
     """The oracle knows of each canary, by guild: who heard it, who wrote it down alone, whose it is. It shares no code with the rule."""
 
-    @initialize(mode=st.sampled_from([MemoryMode.STRICT, MemoryMode.USUAL]))
-    def begin(self, mode: MemoryMode) -> None:
+    @initialize(
+        mode=st.sampled_from([MemoryMode.STRICT, MemoryMode.USUAL]),
+        history=st.lists(past, max_size=12),
+        here=st.lists(st.tuples(guilds, users), max_size=6),
+    )
+    def begin(self, mode: MemoryMode, history: list[Past], here: list[tuple[int, int]]) -> None:
         self.loop = asyncio.new_event_loop()
         self.house = House(mode)
         self.house.keeper._shelves = self.house.keeper._shelves.__class__(
@@ -56,12 +64,20 @@ class Rooms(RuleBasedStateMachine):
             lambda: self.house.now,
         )
         self.clock = 0.0
+        self.calls: dict[int, CallMemory] = {}
         self.count = 0
         self.heard: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
         self.speaker: dict[tuple[int, str], int] = {}
         self.present: defaultdict[int, set[int]] = defaultdict(set)
         self.told: defaultdict[int, dict[str, Memory]] = defaultdict(dict)
-        self.calls: dict[int, CallMemory] = {}
+        for guild_id, subject, speaker, others, is_shareable, is_muted in history:
+            self.count += 1
+            name, heard_by = f"canary{self.count}", others | {speaker, subject}
+            self.heard[guild_id, name], self.speaker[guild_id, name] = set(heard_by), speaker
+            kept = memory(f"Likes {name}.", subject, heard_by, speaker_id=speaker, guild_id=guild_id)
+            self.run(self.house.memories.add(replace(kept, is_shareable=is_shareable, is_muted=is_muted)))
+        for guild_id, user_id in here:
+            self.present[guild_id].add(user_id)
         for guild_id in (GUILD, GUILD + 1):
             self.open(guild_id)
 
@@ -137,7 +153,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(
         guild_id=guilds,
         user_id=users,
-        what=st.sampled_from("share mute unmute forget edit all".split()),
+        what=st.sampled_from(["share", "mute", "unmute", "forget", "edit", "all"]),
         data=st.data(),
     )
     def change(self, guild_id: int, user_id: int, what: str, data: st.DataObject) -> None:
@@ -159,9 +175,13 @@ class Rooms(RuleBasedStateMachine):
             case _:
                 self.run(keeper.forget(guild_id, user_id))
 
-    @rule(user_id=users, scope=st.sampled_from([Scope.LISTEN, Scope.REMEMBER]), on=st.booleans())
+    @rule(user_id=users, scope=st.sampled_from([Scope.LISTEN, Scope.REMEMBER]), on=st.sampled_from([True, True, False]))
     def agree(self, user_id: int, scope: Scope, on: bool) -> None:
         (self.house.ledger.agreed[user_id].add if on else self.house.ledger.agreed[user_id].discard)(scope)
+
+    @rule(guild_id=guilds, here=st.sets(users, min_size=1))
+    def others_are_here(self, guild_id: int, here: set[int]) -> None:
+        self.present[guild_id] = here
 
     @rule(guild_id=guilds)
     def end_and_begin_again(self, guild_id: int) -> None:
@@ -197,9 +217,13 @@ class Rooms(RuleBasedStateMachine):
                 assert (guild_id, name) in self.speaker, "a canary of another guild"
             self.told[guild_id][one.memory_id] = one
 
-    @rule(guild_id=guilds, budget=st.integers(0, 200))
-    def recall(self, guild_id: int, budget: int) -> None:
-        told = self.calls[guild_id].recall(frozenset(self.present[guild_id]), budget)
+    @invariant()
+    def recall(self) -> None:
+        for guild_id in self.calls:
+            self.recall_in(guild_id)
+
+    def recall_in(self, guild_id: int) -> None:
+        told = self.calls[guild_id].recall(frozenset(self.present[guild_id]))
         expected = not all(self.may_know(guild_id, one) for one in self.told[guild_id].values())
         assert told.is_withdrawn == (expected and bool(self.present[guild_id]))
         if told.is_withdrawn:
