@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from bot.memory.call import language_of
 from bot.memory.room import Room, may_recall
 from bot.personas.persona import ToolName
 from bot.storage.memories import ROOM, Kind
@@ -50,9 +51,8 @@ async def remember(
     subject = speaker if about.casefold() in ME else errand.room.user_of(about)
     if subject is None or subject not in errand.present | {speaker}:
         raise RefusedError("about: nobody in the call is called so; expected 'me' or the name of somebody in the call")
-    outcome = await memory.remember(
-        text, Kind(kind), subject, speaker, errand.present | {speaker}, errand.room.language
-    )
+    heard_by = errand.present | {speaker}
+    outcome = await memory.remember(text, Kind(kind), subject, speaker, heard_by, language_of(text))
     return {"result": _OUTCOMES[outcome.name]}
 
 
