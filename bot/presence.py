@@ -192,6 +192,9 @@ class Presence:
         board = Board(surfaces, self._clock, self._wall)
         self._boards[guild_id] = (board, asyncio.create_task(board.run(), name=f"presence {guild_id}"))
 
+    def is_open(self, guild_id: int) -> bool:
+        return guild_id in self._boards
+
     def show(self, guild_id: int, shown: Shown) -> None:
         """Who is here, or is heard, has changed. Nothing happens without a call."""
         if guild_id in self._boards:

@@ -16,8 +16,7 @@ from bot.storage.usage import Usage
 from bot.texts import Texts
 
 USAGE_MONTHS: Final = 13
-USAGE_DAYS: Final = 396
-"""So long a day of usage is kept (13 months); `UsageLedger.expire` is told so once a day."""
+"""So long a day of usage is kept (`bot.housekeeping.BOOKS_KEPT`)."""
 
 
 @dataclass(frozen=True, slots=True)

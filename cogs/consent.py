@@ -56,8 +56,8 @@ class Consent(
     @app_commands.rename(scope=worded("option-consent"))
     @app_commands.describe(scope=worded("option-consent-stop-description"))
     @app_commands.choices(scope=_choices())
-    async def stop(self, interaction: discord.Interaction, scope: str | None = None) -> None:
-        await panel.stop(self._companion, interaction, scope_of(scope) if scope is not None else None)
+    async def stop(self, interaction: discord.Interaction, scope: str = Scope.LISTEN.value) -> None:
+        await panel.stop(self._companion, interaction, scope_of(scope))
 
     @app_commands.command(name=worded("command-consent-show"), description=worded("command-consent-show-description"))
     @app_commands.checks.cooldown(*PACE)

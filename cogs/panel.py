@@ -70,27 +70,21 @@ async def allow(companion: Companion, interaction: discord.Interaction, scope: S
     await interaction.edit_original_response(content=told)
 
 
-async def stop(companion: Companion, interaction: discord.Interaction, scope: Scope | None = None) -> None:
-    """The member takes one thing back, or everything. This starts before Discord is even answered, and a slow disk holds neither up."""
-    member, locale = member_of(interaction), interaction.locale.value
+async def stop(companion: Companion, interaction: discord.Interaction, scope: Scope = Scope.LISTEN) -> None:
+    """The member takes one thing back; with being heard goes everything. This starts before Discord is even answered, and a slow disk holds neither up."""
+    member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
     before = agreed(companion, member)
-    withdrawn = [scope] if scope is not None else [Scope.LISTEN, *sorted(before - {Scope.LISTEN})]
-    withdrawal = asyncio.gather(*(_withdraw(companion, member, one) for one in withdrawn))
+    withdrawal = asyncio.ensure_future(companion.withdraw(member, scope))
     try:
         await interaction.response.defer(ephemeral=True, thinking=True)
     finally:
-        keys = await withdrawal
-    if scope in {Scope.REMEMBER, Scope.TRANSCRIPT} and keys[0] != "error-consent-unsaved":
-        keys = [REPLIES[(scope, False)]]
-    unsaved = [key for key in keys if key == "error-consent-unsaved"]
-    sentences = [companion.texts.say(locale, (unsaved or keys)[0])]
-    if len(withdrawn) > 1:
-        sentences.append(companion.texts.say(locale, "consent-stopped-rest"))
-    await interaction.edit_original_response(content="\n".join(sentences))
-
-
-async def _withdraw(companion: Companion, member: discord.Member, scope: Scope) -> str:
-    return await (companion.withdraw(member) if scope is Scope.LISTEN else companion.withdraw(member, scope))
+        key = await withdrawal
+    if scope is not Scope.LISTEN and key != "error-consent-unsaved":
+        key = REPLIES[(scope, False)]
+    told = texts.say(locale, key)
+    if scope is Scope.LISTEN and before - {Scope.LISTEN}:
+        told = f"{told} {texts.say(locale, 'consent-stopped-rest')}"
+    await interaction.edit_original_response(content=told)
 
 
 async def toggle(companion: Companion, interaction: discord.Interaction, scope: Scope) -> None:
@@ -98,8 +92,7 @@ async def toggle(companion: Companion, interaction: discord.Interaction, scope: 
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
     if not _presses_of(companion).is_double((member.guild.id, member.id, scope.value), time.monotonic()):
-        await companion.ledger.load(member.guild.id)
-        if scope in agreed(companion, member):
+        if scope in await companion.scopes(member):
             await companion.withdraw(member, scope)
         else:
             await companion.allow(member, scope)
@@ -151,9 +144,8 @@ async def explain(companion: Companion, interaction: discord.Interaction) -> Non
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
     settings = await companion.guilds.get(member.guild.id)
-    await companion.ledger.load(member.guild.id)
     words = explanation(companion.texts, locale, companion.model_sentence(locale), settings)
-    view = Explained(companion, locale, agreed(companion, member))
+    view = Explained(companion, locale, await companion.scopes(member))
     await interaction.edit_original_response(content=words, view=view)
 
 
@@ -161,12 +153,10 @@ async def show(companion: Companion, interaction: discord.Interaction) -> None:
     """What the member has agreed to, since when, and to which notice."""
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
-    await companion.ledger.load(member.guild.id)
+    now = await companion.scopes(member)
     rows = await companion.ledger.export_member(member.guild.id, member.id)
-    words = agreements(companion.texts, locale, rows, agreed(companion, member))
-    await interaction.edit_original_response(
-        content=words, view=Explained(companion, locale, agreed(companion, member))
-    )
+    words = agreements(companion.texts, locale, rows, now)
+    await interaction.edit_original_response(content=words, view=Explained(companion, locale, now))
 
 
 # ---------------------------------------------------------------------------- buttons

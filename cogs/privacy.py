@@ -13,7 +13,6 @@ from bot.app import Companion, KithBot, answer_fault
 from bot.errors import KithError, StorageError
 from bot.provenance import region_key
 from bot.receipt import by_model, kept_lines, sent_lines
-from bot.storage.consent import Scope
 from bot.texts import CHINESE, ENGLISH, catalogue_of
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -49,15 +48,8 @@ async def receipt_words(companion: Companion, member: discord.Member, locale: st
 
 async def erase(companion: Companion, member: discord.Member) -> None:
     """The member is heard no more, at once; then nothing on the disk names them. Raises `KithError`; then nothing is deleted yet."""
-    guild_id = member.guild.id
-    for scope in Scope:
-        await (companion.withdraw(member) if scope is Scope.LISTEN else companion.withdraw(member, scope))
     try:
-        await companion.spending.receipt(
-            guild_id, member.id
-        )  # what an open call has used is on the disk, so that it is erased there
-        await companion.keeper.forget(guild_id, member.id, None)  # open calls forget too
-        await companion.estate.erase_member(guild_id, member.id)
+        await companion.erase_member(member)
     except StorageError as error:
         raise KithError(str(error), key="error-privacy-erase") from error
 

@@ -65,6 +65,7 @@ class Status(commands.Cog):
             channel.name if channel is not None else "?",
             status.persona.name_in(locale) if status.persona is not None else status.persona_name,
             self._companion.model_name(locale),
+            self._companion.presence.off_record_of(guild.id),
         )
 
 
