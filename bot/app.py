@@ -41,6 +41,7 @@ COGS: Final = (
     "cogs.settings",
     "cogs.memory",
     "cogs.recap",
+    "cogs.reminders",
 )
 GUILDS_QUIET_S: Final = 1.0
 """No further server is described for so long: all are there. One that comes later is welcome too."""
