@@ -33,6 +33,7 @@ COGS: Final = (
     "cogs.voice",
     "cogs.persona",
     "cogs.scene",
+    "cogs.presence",
     "cogs.consent",
     "cogs.privacy",
     "cogs.model",

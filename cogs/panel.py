@@ -14,11 +14,12 @@ from discord import ButtonStyle, ui
 from bot.app import Companion, answer_fault
 from bot.errors import KithError
 from bot.personas.persona import Persona
-from bot.presence import PanelMessage, Shown, panel_words
+from bot.presence import Shown, panel_words
 from bot.storage.consent import Scope
 from bot.texts import ENGLISH
 from cogs.consent_words import agreements, explanation, mode_words
 from cogs.permissions import member_of
+from cogs.presence import presence_of
 from cogs.presses import Presses
 
 Action = Callable[[Companion, discord.Interaction], Awaitable[None]]
@@ -37,16 +38,6 @@ _presses: WeakKeyDictionary[Companion, Presses] = WeakKeyDictionary()
 def panel_sentence(companion: Companion, locale: str, channel: str, persona: Persona) -> str:
     """Who is in the channel, and that they hear nobody who has not agreed."""
     return panel_words(companion.texts, locale, Shown(channel, persona.name_in(locale), 0, 0))
-
-
-def keep_true(
-    companion: Companion, guild_id: int, locale: str, message: discord.Message | discord.PartialMessage
-) -> None:
-    """This message is the call's panel from now on: it is edited when who is heard changes."""
-    channel = message.channel
-    if isinstance(channel, (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread)):
-        partial = channel.get_partial_message(message.id)
-        companion.presence.add(guild_id, PanelMessage(companion.texts, locale, partial))
 
 
 def agreed(companion: Companion, member: discord.Member) -> frozenset[Scope]:
@@ -127,14 +118,14 @@ async def off_record(companion: Companion, interaction: discord.Interaction) -> 
     if companion.memory_of(guild_id) is None:
         await interaction.response.send_message(texts.say(locale, "record-off-nothing"), ephemeral=True)
         return
-    _, until = companion.presence.off_record_of(guild_id)
+    _, until = presence_of(companion).off_record_of(guild_id)
     if until:
         told = texts.say(locale, "record-off-already", until=str(until))
         await interaction.response.send_message(told, ephemeral=True)
         return
     companion.off_the_record(member)
     until = int(time.time()) + OFF_RECORD_S
-    companion.presence.off_record(guild_id, member.display_name, until)
+    presence_of(companion).off_record(guild_id, member.display_name, until)
     told = texts.say(locale, "record-off-told", until=str(until), name=member.display_name)
     await interaction.response.send_message(told)
 

@@ -10,6 +10,7 @@ from bot.app import Companion, KithBot
 from bot.conversation.calls import CallStatus
 from bot.texts import Texts
 from cogs.permissions import member_of
+from cogs.presence import presence_of
 from cogs.wording import worded
 
 
@@ -65,7 +66,7 @@ class Status(commands.Cog):
             channel.name if channel is not None else "?",
             status.persona.name_in(locale) if status.persona is not None else status.persona_name,
             self._companion.model_name(locale),
-            self._companion.presence.off_record_of(guild.id),
+            presence_of(self._companion).off_record_of(guild.id),
         )
 
 
