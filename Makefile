@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test run bench lint lock clean
+.PHONY: demo test run bench soak lint lock clean
 .DEFAULT_GOAL := test
 
 $(READY): requirements.lock pyproject.toml
@@ -21,6 +21,10 @@ run: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bot bench
+
+# kill -9 in the middle of writing, a thousand times (`make test` does it fifty times).
+soak: $(READY)
+	KITH_KILLS=1000 $(BIN)/pytest -s tests/storage/test_kill.py
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,0 +1,130 @@
+"""A process that writes through the real repositories until it is killed, and what it had been told was written.
+
+Run as a child: it appends a line to a file of acknowledgements after each write that returned. The parent kills it (SIGKILL) at any moment and
+looks whether everything acknowledged is in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+from bot.storage.consent import ConsentLedger, Scope
+from bot.storage.database import Database
+from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.memories import Kind, Memory, MemoryRepository
+from bot.storage.usage import Usage, UsageLedger
+from bot.storage.vault import Vault
+
+GUILD, MEMBER = 5, 11
+KEY = b"k" * 32
+DAY = datetime(2026, 1, 1, tzinfo=UTC).date()
+
+
+def write_forever(url: str, acknowledged: str, seed: int) -> None:
+    """The child."""
+    asyncio.run(_write(url, Path(acknowledged), random.Random(seed)))
+
+
+async def _write(url: str, acknowledged: Path, chance: random.Random) -> None:
+    database = await Database.open(url)
+    vault = await Vault.open(database, KEY)
+    ledger, guilds = ConsentLedger(database), GuildSettingsRepository(database)
+    memories, usage = MemoryRepository(database, vault), UsageLedger(database)
+    await ledger.load(GUILD)
+    with acknowledged.open("a", buffering=1) as told:
+        for number in itertools.count(chance.randrange(10**9)):
+            match chance.randrange(5):
+                case 0:
+                    await ledger.allow(GUILD, number)
+                    print("allowed", number, file=told)
+                case 1:
+                    await ledger.allow(GUILD, number, Scope.REMEMBER)
+                    await ledger.withdraw(GUILD, number, Scope.REMEMBER)
+                    print("withdrawn", number, file=told)
+                case 2:
+                    await guilds.choose(GUILD, "retention_days", chance.randrange(1, 365), user_id=number)
+                    print("changed", number, file=told)
+                case 3:
+                    await memories.add(memory(number))
+                    print("remembered", number, file=told)
+                case _:
+                    await usage.add([Usage(GUILD, number, DAY, "local", "local", 20, 0, 1, 0)])
+                    print("used", number, file=told)
+
+
+def memory(number: int) -> Memory:
+    now = datetime.now(UTC)
+    who = frozenset({MEMBER})
+    return Memory(GUILD, f"{number:032x}", MEMBER, MEMBER, who, Kind.FACT, f"likes {number}", "en", now)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    kills: int
+    acknowledged: int
+    lost: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def forks() -> ForkServerContext:
+    """Children that have everything imported already: a kill costs a tenth of a second, not one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["killing"])
+    return context
+
+
+def kill_again_and_again(folder: Path, kills: int, seed: int = 0) -> Outcome:
+    """So many times: start writing, kill after a random while, look. Everything acknowledged must be there each time."""
+    chance, context = random.Random(seed), forks()
+    path, told = folder / "kith.sqlite3", folder / "acknowledged"
+    lost: list[str] = []
+    faults: list[str] = []
+    lines: list[str] = []
+    for number in range(kills):
+        before = len(lines)
+        child = context.Process(target=write_forever, args=(f"sqlite+aiosqlite:///{path}", str(told), seed + number))
+        child.start()
+        _wait_for_writes(told, before, child.is_alive)
+        time.sleep(chance.uniform(0.0, 0.15))
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        lines = [line for line in told.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        found, verdict = _look(path)
+        faults += [] if verdict == "ok" else [verdict]
+        lost += [line.strip() for line in lines[before:] if line.strip() not in found]
+    return Outcome(kills, len(lines), tuple(lost), tuple(faults))
+
+
+def _wait_for_writes(told: Path, before: int, is_alive: object) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if told.exists() and told.read_text().count("\n") > before:
+            return
+        time.sleep(0.005)
+    raise TimeoutError("the child wrote nothing")
+
+
+def _look(path: Path) -> tuple[set[str], str]:
+    """What is in the file, and SQLite's word on its integrity."""
+    database = sqlite3.connect(path)
+    verdict = str(database.execute("PRAGMA integrity_check").fetchone()[0])
+    found = {f"allowed {row[0]}" for row in database.execute("SELECT user_id FROM consent WHERE scope = 'listen'")}
+    withdrawn = "SELECT user_id FROM consent WHERE scope = 'remember' AND withdrawn_at IS NOT NULL"
+    found |= {f"withdrawn {row[0]}" for row in database.execute(withdrawn)}
+    found |= {f"changed {row[0]}" for row in database.execute("SELECT user_id FROM audit")}
+    found |= {f"remembered {int(row[0], 16)}" for row in database.execute("SELECT memory_id FROM memories")}
+    found |= {f"used {row[0]}" for row in database.execute("SELECT user_id FROM usage")}
+    database.close()
+    return found, verdict
