@@ -21,6 +21,9 @@ from bot.storage.memories import Kind
 POINTS: Final = 24
 """Of one talk; what a model writes beyond that is not read."""
 
+ATTEMPTS: Final = 200
+"""Places in an answer where an object may begin; each that does not is read in vain."""
+
 ANSWER_CHARS: Final = 16_000
 NAME_CHARS: Final = 64
 LANGUAGES: Final = {"en": "English", "zh": "Chinese"}
@@ -88,8 +91,9 @@ def read_points(answer: str) -> tuple[Point, ...]:
 def _objects(answer: str) -> Iterator[dict[str, Any]]:
     """Every JSON object that stands somewhere in the text, outermost first, in order."""
     decoder = json.JSONDecoder()
-    at = answer.find("{")
-    while at >= 0:
+    at, attempts = answer.find("{"), 0
+    while at >= 0 and attempts < ATTEMPTS:
+        attempts += 1
         try:
             thing, end = decoder.raw_decode(answer, at)
         except (ValueError, RecursionError):

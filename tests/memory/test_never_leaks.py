@@ -150,30 +150,35 @@ class Rooms(RuleBasedStateMachine):
         for name in CANARY.findall(text):
             self.heard[guild_id, name].add(user_id)
 
-    @rule(
-        guild_id=guilds,
-        user_id=users,
-        what=st.sampled_from(["share", "mute", "unmute", "forget", "edit", "all"]),
-        data=st.data(),
-    )
-    def change(self, guild_id: int, user_id: int, what: str, data: st.DataObject) -> None:
+    def one_of(self, guild_id: int, user_id: int, data: st.DataObject) -> str | None:
+        """A memory that the member looks at: now they know what it says."""
         mine = self.run(self.house.keeper.show(guild_id, user_id))
         if not mine:
-            return
+            return None
         one = data.draw(st.sampled_from(mine))
         self.saw(guild_id, user_id, one.text)
-        keeper = self.house.keeper
-        match what:
-            case "share":
-                self.run(keeper.share(guild_id, user_id, one.memory_id, True))
-            case "mute" | "unmute":
-                self.run(keeper.mute(guild_id, user_id, one.memory_id, what == "mute"))
-            case "forget":
-                self.run(keeper.forget(guild_id, user_id, {one.memory_id}))
-            case "edit":
-                self.run(keeper.edit(guild_id, user_id, one.memory_id, f"Hides {self.private(guild_id, user_id)}."))
-            case _:
-                self.run(keeper.forget(guild_id, user_id))
+        return str(one.memory_id)
+
+    @rule(guild_id=guilds, user_id=users, on=st.booleans(), data=st.data())
+    def share(self, guild_id: int, user_id: int, on: bool, data: st.DataObject) -> None:
+        if memory_id := self.one_of(guild_id, user_id, data):
+            self.run(self.house.keeper.share(guild_id, user_id, memory_id, on))
+
+    @rule(guild_id=guilds, user_id=users, on=st.booleans(), data=st.data())
+    def mute(self, guild_id: int, user_id: int, on: bool, data: st.DataObject) -> None:
+        if memory_id := self.one_of(guild_id, user_id, data):
+            self.run(self.house.keeper.mute(guild_id, user_id, memory_id, on))
+
+    @rule(guild_id=guilds, user_id=users, data=st.data())
+    def edit(self, guild_id: int, user_id: int, data: st.DataObject) -> None:
+        if memory_id := self.one_of(guild_id, user_id, data):
+            text = f"Hides {self.private(guild_id, user_id)}."
+            self.run(self.house.keeper.edit(guild_id, user_id, memory_id, text))
+
+    @rule(guild_id=guilds, user_id=users, everything=st.booleans(), data=st.data())
+    def forget(self, guild_id: int, user_id: int, everything: bool, data: st.DataObject) -> None:
+        if memory_id := self.one_of(guild_id, user_id, data):
+            self.run(self.house.keeper.forget(guild_id, user_id, None if everything else {memory_id}))
 
     @rule(user_id=users, scope=st.sampled_from([Scope.LISTEN, Scope.REMEMBER]), on=st.sampled_from([True, True, False]))
     def agree(self, user_id: int, scope: Scope, on: bool) -> None:
@@ -183,10 +188,14 @@ class Rooms(RuleBasedStateMachine):
     def others_are_here(self, guild_id: int, here: set[int]) -> None:
         self.present[guild_id] = here
 
-    @rule(guild_id=guilds)
-    def end_and_begin_again(self, guild_id: int) -> None:
+    @rule(guild_id=guilds, keep=st.booleans())
+    def end_and_begin_again(self, guild_id: int, keep: bool) -> None:
         asked = self.run(self.calls[guild_id].close())
         assert all(self.house.ledger.allowed(guild_id, user_id, Scope.REMEMBER) for user_id in asked)
+        for user_id in asked if keep else ():
+            for proposal in self.run(self.house.keeper.proposals(guild_id, user_id)):
+                self.saw(guild_id, user_id, proposal.text)
+                self.run(self.house.keeper.settle(guild_id, user_id, proposal.proposal_id, True))
         self.open(guild_id)
 
     # ------------------------------------------------------------------------ what must hold
@@ -223,6 +232,7 @@ class Rooms(RuleBasedStateMachine):
             self.recall_in(guild_id)
 
     def recall_in(self, guild_id: int) -> None:
+        self.check(guild_id, self.calls[guild_id].search(f"canary{self.count}", frozenset(self.present[guild_id])))
         told = self.calls[guild_id].recall(frozenset(self.present[guild_id]))
         expected = not all(self.may_know(guild_id, one) for one in self.told[guild_id].values())
         assert told.is_withdrawn == (expected and bool(self.present[guild_id]))
