@@ -19,19 +19,25 @@ from cogs.permissions import member_of
 from cogs.wording import worded
 
 CHOICE_LIMIT: Final = 100
-LINE_CHARS: Final = 60
-"""Twenty of them fit into a message."""
+MESSAGE_LIMIT: Final = 2_000
+LINE_CHARS: Final = (200, 60, 30, 20)
+"""So much of each text is shown: the first that lets all of them fit into one message, escapes and all."""
 
 
 def listed(texts: Texts, locale: str, reminders: Sequence[Reminder]) -> str:
     """Every reminder, a line each, in Discord's own times: everybody reads them in their zone."""
     if not reminders:
         return texts.say(locale, "reminder-none")
-    lines = [texts.say(locale, "reminder-list", count=len(reminders))]
-    for one in reminders:
-        at = str(int(one.due_at.timestamp()))
-        lines.append(texts.say(locale, "reminder-line", at=at, text=_short(one.text, LINE_CHARS)))
-    return "\n".join(lines)
+    shown = ""
+    for limit in LINE_CHARS:
+        lines = [texts.say(locale, "reminder-list", count=len(reminders))]
+        for one in reminders:
+            at = str(int(one.due_at.timestamp()))
+            lines.append(texts.say(locale, "reminder-line", at=at, text=_short(one.text, limit)))
+        shown = "\n".join(lines)
+        if len(shown) <= MESSAGE_LIMIT:
+            break
+    return shown
 
 
 def choices(reminders: Sequence[Reminder], typed: str) -> list[Choice[str]]:
