@@ -35,7 +35,7 @@ class Members(commands.Cog):
         self._bot = bot
         self._companion: Companion = bot.companion
         self._attendance = Attendance(bot.companion.settings.kith_alone_s)
-        self._coming: set[int] = set()
+        self._coming: dict[int, asyncio.Lock] = {}  # bounded by the servers that want it to come by itself
         self._going: set[int] = set()  # of its own accord: nobody sent it away
         self._watching: asyncio.Task[None] | None = None
 
@@ -87,29 +87,28 @@ class Members(commands.Cog):
     # ------------------------------------------------------------------ coming
 
     async def _come_for(self, member: discord.Member, channel: VoiceChannel) -> None:
-        """Into the channel that a member entered, where the server wants that."""
+        """Into the channel that a member entered, where the server wants that. One arrival after the other: the second may be the one to come for."""
         guild = member.guild
-        if self._companion.status(guild.id) is not None or guild.id in self._coming:
-            return
-        self._coming.add(guild.id)
         try:
             settings = await self._companion.guilds.get(guild.id)
             if not settings.auto_join:
                 return
-            arrival = await self._arrival(member, channel)
-            if not self._attendance.comes_for(arrival, settings, datetime.now(UTC), time.monotonic()):
-                return
-            await check_may_come(self._companion, channel, datetime.now(UTC))
-            await self._companion.join(channel, member, channel, self._companion.locale_of(guild))
-            await self._introduce(channel)
+            async with self._coming.setdefault(guild.id, asyncio.Lock()):
+                if all(present.id != member.id for present in channel.members):
+                    return  # gone again
+                arrival = await self._arrival(member, channel)
+                if not self._attendance.comes_for(arrival, settings, datetime.now(UTC), time.monotonic()):
+                    return
+                await check_may_come(self._companion, channel, datetime.now(UTC))
+                await self._companion.join(channel, member, channel, self._companion.locale_of(guild))
+                await self._introduce(channel)
         except KithError as error:  # nobody asked, so nobody is told
             _log.info("not_come_by_itself", guild_id=guild.id, error=error.key)
-        finally:
-            self._coming.discard(guild.id)
 
     async def _arrival(self, member: discord.Member, channel: VoiceChannel) -> Arrival:
         guild_id = member.guild.id
         await self._companion.ledger.load(guild_id)
+        today = await self._companion.spending.today(guild_id)
         return Arrival(
             guild_id,
             channel.id,
@@ -117,6 +116,7 @@ class Members(commands.Cog):
             is_bot=member.bot,
             has_agreed=self._companion.ledger.allowed(guild_id, member.id),
             is_called=self._companion.status(guild_id) is not None,
+            is_spent=today.share >= 1.0,
         )
 
     async def _introduce(self, channel: VoiceChannel) -> None:

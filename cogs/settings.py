@@ -152,15 +152,10 @@ class SettingsPanel(commands.Cog):
         if change is not None:
             _log.info("setting_changed", guild_id=guild.id, setting=name)
             try:
-                await self._act(interaction, guild, name)
+                await self._companion.settings_changed(guild.id)
+                interaction.client.dispatch("settings_changed", guild)
             finally:
                 await self._announce(guild, change, before)
-
-    async def _act(self, interaction: discord.Interaction, guild: discord.Guild, name: str) -> None:
-        if isinstance(row_of(name), PickPersona):
-            await self._companion.recast(guild.id)
-        await self._companion.settings_changed(guild.id)
-        interaction.client.dispatch("settings_changed", guild)
 
     async def _announce(self, guild: discord.Guild, change: Change, before: GuildSettings) -> None:
         """In the audit channel; when that is what changed, in the one before too."""
