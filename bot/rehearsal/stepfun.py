@@ -598,6 +598,7 @@ class _Line:
         if not isinstance(reply, SpokenReply):
             for use in (reply,) if isinstance(reply, ToolUse) else reply:
                 await self._call_tool(response_id, use)
+            await asyncio.sleep(CHUNK_MS / 1000 / self._fake.speed)  # long enough for an output that comes too early
         elif self._talk.session.get("modalities") == ["text"]:
             await self._write_reply(response_id, reply.text)
         else:

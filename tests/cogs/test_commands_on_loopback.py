@@ -64,6 +64,7 @@ async def test_commands_are_declared_in_both_languages_for_servers_only(
             "settings",
             "memory",
             "recap",
+            "reminders",
             "privacy",
             "model",
             "Adopt as persona",

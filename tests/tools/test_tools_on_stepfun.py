@@ -85,7 +85,7 @@ class Scene:
 
     def __init__(self, *script: ToolUse | Sequence[ToolUse]) -> None:
         self._script: Iterator[ToolUse | Sequence[ToolUse]] = iter(script)
-        self.fake = FakeStepFun(reply=self._reply)
+        self.fake = FakeStepFun(reply=self._reply, speed=1.0)
         self.box = Toolbox(None, None, lambda: NOW)
         self.gate: asyncio.Event | None = None
         self.seen: list[Event | Command] = []
