@@ -259,4 +259,3 @@ TestRooms = Rooms.TestCase
 TestRooms.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestRooms.pytestmark = [pytest.mark.shell]
