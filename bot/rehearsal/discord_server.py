@@ -52,6 +52,7 @@ class DiscordServer:
         self._port = 0
         self.gateway = MainGateway(world, self._voice_state_requested, lambda: self.gateway_url)
         self.rest = Rest(world, lambda: self.gateway_url, self._suppress)
+        self.rest.dispatch = self.gateway.dispatch
         self._runner: web.AppRunner | None = None
         self.withheld_endpoints = 0
         """Knob: so many VOICE_SERVER_UPDATEs say `endpoint: null` first ("awaiting endpoint")."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from bot.rehearsal.interactions import EPHEMERAL, FIRST_ANSWER_S, CallbackKind, Interaction
-from bot.rehearsal.world import Message, Payload, World
+from bot.rehearsal.world import CHANGE_NICKNAME, SET_VOICE_CHANNEL_STATUS, Message, Payload, World
 
 BODY_LIMIT_BYTES: Final = 25 * 1024 * 1024
 API: Final = "/api/v10"
@@ -51,6 +51,8 @@ class Rest:
         self.unknown_routes: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.identifies_left = 1000
+        self.dispatch: Callable[[int, str, Payload], Awaitable[None]] | None = None
+        """(guild, event, data): tells the bot by the gateway; the server sets it."""
 
     def routes(self) -> list[web.RouteDef]:
         hook, message = "/webhooks/{application}/{token}", "/channels/{channel}/messages"
@@ -261,6 +263,8 @@ class Rest:
     async def _voice_status(self, request: web.Request) -> web.Response:
         channel_id = int(request.match_info["channel"])
         guild = next(guild for guild in self._world.guilds.values() if channel_id in guild.channels)
+        if not guild.permissions_of(self._world.bot.user_id, channel_id) & SET_VOICE_CHANNEL_STATUS:
+            return _error(403, 50013, "Missing Permissions")
         guild.channels[channel_id].status = (await request.json()).get("status") or ""
         return web.Response(status=204)
 
@@ -268,7 +272,14 @@ class Rest:
         guild = self._world.guilds[int(request.match_info["guild"])]
         body = await request.json()
         if "nick" in body:
-            guild.nicknames[self._world.bot.user_id] = body["nick"]
+            if not guild.permissions_of(self._world.bot.user_id) & CHANGE_NICKNAME:
+                return _error(403, 50013, "Missing Permissions")
+            if len(body["nick"] or "") > 32:
+                return _error(400, 50035, "Invalid Form Body")
+            guild.nicknames[self._world.bot.user_id] = body["nick"] or None
+            if self.dispatch is not None:
+                payload = guild.member_payload(self._world.bot.user_id)
+                await self.dispatch(guild.guild_id, "GUILD_MEMBER_UPDATE", {**payload, "guild_id": str(guild.guild_id)})
         return _answer(guild.member_payload(self._world.bot.user_id))
 
     async def _my_voice_state(self, request: web.Request) -> web.Response:

@@ -23,6 +23,8 @@ SEND_MESSAGES: Final = 1 << 11
 CONNECT: Final = 1 << 20
 SPEAK: Final = 1 << 21
 MANAGE_GUILD: Final = 1 << 5
+CHANGE_NICKNAME: Final = 1 << 26
+SET_VOICE_CHANNEL_STATUS: Final = 1 << 48
 MEMBER_PERMISSIONS: Final = VIEW_CHANNEL | SEND_MESSAGES | CONNECT | SPEAK | (1 << 31) | (1 << 14) | (1 << 25)
 ADMIN_PERMISSIONS: Final = MEMBER_PERMISSIONS | MANAGE_GUILD
 
@@ -109,7 +111,7 @@ class Guild:
     people: dict[int, Person] = field(default_factory=dict)
     roles: dict[int, tuple[str, int]] = field(default_factory=dict)
     member_roles: dict[int, list[int]] = field(default_factory=dict)
-    nicknames: dict[int, str] = field(default_factory=dict)
+    nicknames: dict[int, str | None] = field(default_factory=dict)
     voice_states: dict[int, VoiceState] = field(default_factory=dict)
     locale: str = "en-US"
 
