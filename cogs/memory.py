@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import discord
 from discord import app_commands
@@ -16,7 +16,6 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
 from cogs.memory_panel import offer_proposals, open_change, own_shelf, tell, tell_kept
-from cogs.memory_shelf import keeping
 from cogs.memory_words import EVERYTHING, choices, find
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -84,7 +83,7 @@ class MemoryCog(
             await tell(interaction, question, forget_all_view(self._texts, locale), is_new=True)
             return
         memory = find(await own_shelf(self._companion, interaction), what)
-        count = await keeping(self._companion).forget(member.guild.id, member.id, [memory.memory_id])
+        count = await self._companion.keeper.forget(member.guild.id, member.id, [memory.memory_id])
         await tell(interaction, self._texts.say(locale, "memory-forgotten", count=count), is_new=True)
 
     @app_commands.command(name=worded("command-memory-export"), description=worded("command-memory-export-description"))
@@ -92,7 +91,7 @@ class MemoryCog(
     async def export(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
-        everything = await cast("Any", self._companion).estate.export_member(member.guild.id, member.id)
+        everything = await self._companion.estate.export_member(member.guild.id, member.id)
         file = discord.File(io.BytesIO(exported(everything)), filename=f"kith-{member.guild.id}.json")
         told = self._texts.say(locale, "memory-exported")
         await interaction.edit_original_response(content=told, attachments=[file])
@@ -110,7 +109,7 @@ class MemoryCog(
     async def pause(self, interaction: discord.Interaction, state: str) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await keeping(self._companion).pause(member.guild.id, member.id, state == ON)
+        await self._companion.keeper.pause(member.guild.id, member.id, state == ON)
         key = "memory-paused" if state == ON else "memory-resumed"
         await interaction.edit_original_response(content=self._texts.say(locale, key))
 
@@ -119,7 +118,7 @@ class MemoryCog(
     @edit.autocomplete("what")
     async def _complete(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
         member = member_of(interaction)
-        return choices(await keeping(self._companion).show(member.guild.id, member.id), typed)
+        return choices(await self._companion.keeper.show(member.guild.id, member.id), typed)
 
     @forget.autocomplete("what")
     async def _complete_or_all(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
@@ -127,7 +126,7 @@ class MemoryCog(
         everything = Choice(
             name=self._texts.say(interaction.locale.value, "memory-forget-all-choice"), value=EVERYTHING
         )
-        return choices(await keeping(self._companion).show(member.guild.id, member.id), typed, everything)
+        return choices(await self._companion.keeper.show(member.guild.id, member.id), typed, everything)
 
 
 async def setup(bot: KithBot) -> None:

@@ -14,7 +14,7 @@ from bot.app import Companion
 from bot.errors import KithError
 from bot.storage.memories import TEXT_CHARS, Memory
 from cogs.memory_buttons import deed, kept_view, offered_view, one_view, show_view
-from cogs.memory_shelf import Shelf, keeping, shelf_of
+from cogs.memory_shelf import Shelf, shelf_of
 from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, kept_words, offered_words, one_words, pages, written
 from cogs.permissions import member_of
 from cogs.persona_forms import TITLE_LIMIT, Form
@@ -135,7 +135,7 @@ async def open_change(companion: Companion, interaction: discord.Interaction, me
     async def submit(later: discord.Interaction, text: str) -> None:
         async def change() -> tuple[Shelf, str]:
             member = member_of(later)
-            changed = await keeping(companion).edit(member.guild.id, member.id, memory.memory_id, text)
+            changed = await companion.keeper.edit(member.guild.id, member.id, memory.memory_id, text)
             if changed is None:
                 raise KithError("no such memory of this member", key="error-memory-gone")
             return await own_shelf(companion, later), changed.memory_id  # what says something else has another id
@@ -193,7 +193,7 @@ async def settle(
         proposal = before.proposal(proposal_id)
         if keep:
             before.check_may_keep()
-        kept = await keeping(companion).settle(member.guild.id, member.id, proposal_id, keep=keep, text=text)
+        kept = await companion.keeper.settle(member.guild.id, member.id, proposal_id, keep=keep, text=text)
         after = await own_shelf(companion, interaction)
         if kept is None and (keep or after.was_kept(proposal)):
             raise KithError("settled in the meantime", key="error-memory-settled")
@@ -241,7 +241,7 @@ async def forget(companion: Companion, interaction: discord.Interaction, memory_
     async def change() -> tuple[Shelf, int, int]:
         member, before = member_of(interaction), await own_shelf(companion, interaction)
         page = before.memories.index(before.memory(memory_id)) // KEPT_SHOWN
-        count = await keeping(companion).forget(member.guild.id, member.id, [memory_id])
+        count = await companion.keeper.forget(member.guild.id, member.id, [memory_id])
         return await own_shelf(companion, interaction), page, count
 
     shelf, page, count = await promptly(interaction, change())
@@ -259,14 +259,14 @@ async def forget_all(companion: Companion, interaction: discord.Interaction, _: 
 
 
 async def _forget_all(companion: Companion, member: discord.Member) -> int:
-    return await keeping(companion).forget(member.guild.id, member.id, None)
+    return await companion.keeper.forget(member.guild.id, member.id, None)
 
 
 async def _mark(companion: Companion, interaction: discord.Interaction, memory_id: str, name: str, on: bool) -> None:
     """Mute or share, and take either back."""
 
     async def change() -> Shelf:
-        member, keeper = member_of(interaction), keeping(companion)
+        member, keeper = member_of(interaction), companion.keeper
         (await own_shelf(companion, interaction)).memory(memory_id)
         mark = keeper.mute if name == "mute" else keeper.share
         await mark(member.guild.id, member.id, memory_id, on)

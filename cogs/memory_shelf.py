@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 from bot.app import Companion
 from bot.errors import KithError
 from bot.memory.call import USUAL_DAYS
-from bot.memory.keeper import Keeper
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Memory, Proposal
 
 FRESH: Final = timedelta(days=1)
-
-
-def keeping(companion: Companion) -> Keeper:
-    return cast("Any", companion).keeper  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ def is_agreed(companion: Companion, guild_id: int, user_id: int, scope: Scope) -
 
 async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
     """Raises `StorageError`."""
-    keeper = keeping(companion)
+    keeper = companion.keeper
     settings = await companion.guilds.get(guild_id)
     await companion.ledger.load(guild_id)
     memories = tuple(await keeper.show(guild_id, user_id))

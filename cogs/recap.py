@@ -15,7 +15,7 @@ from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import RecapPoint
 from bot.texts import Texts
-from cogs.memory_shelf import is_agreed, keeping
+from cogs.memory_shelf import is_agreed
 from cogs.memory_words import seconds
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -82,7 +82,7 @@ class Recap(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         settings = await companion.guilds.get(member.guild.id)
         await companion.ledger.load(member.guild.id)
-        points = await keeping(companion).recap(member.guild.id, channel.id, frozenset({member.id}))
+        points = await companion.keeper.recap(member.guild.id, channel.id, frozenset({member.id}))
         words = recap_words(
             companion.texts,
             interaction.locale.value,
