@@ -1,4 +1,4 @@
-"""The command line: `kith run`, `check`, `personas`, `demo`, `rehearse`, `bench` (also `python -m bot …`).
+"""The command line: `kith run`, `check`, `keys`, `personas`, `demo`, `rehearse`, `bench` (also `python -m bot …`).
 
 Parses, calls one function, answers with its exit code. What an operator did wrong is one plain sentence on the standard error stream, no
 traceback. Exit codes follow sysexits.h: 0 done, 1 something is not right, 69 Discord cannot be reached, 74 the database cannot be used,
@@ -28,6 +28,10 @@ app = typer.Typer(
 )
 personas = typer.Typer(no_args_is_help=True, help="Persona files: check them, and the schema for editors.")
 app.add_typer(personas, name="personas")
+keys = typer.Typer(
+    no_args_is_help=True, help="The master key that members' words are sealed with; with the bot stopped."
+)
+app.add_typer(keys, name="keys")
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -81,6 +85,24 @@ def persona_schema() -> None:
     from bot.personas.schema import json_schema
 
     sys.stdout.write(json_schema())
+
+
+@keys.command("rotate")
+def rotate_keys(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where the new key goes, when KITH_MASTER_KEY gives the old one.")
+    ] = None,
+) -> None:
+    """Seal every server's key with a new master key."""
+    _exit(_rotate(file))
+
+
+@keys.command("discard")
+def discard_keys(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only what would go is counted.")] = False,
+) -> None:
+    """For who has lost the master key: drop what it sealed. Agreements, settings and usage stay."""
+    _exit(_discard(yes))
 
 
 @app.command()
@@ -142,6 +164,26 @@ async def _check(voice: int | None, trace: Path, hear: list[int]) -> int:
 
         has_failed |= not await check_voice(settings, voice, trace, console, hear)
     return int(has_failed)
+
+
+async def _rotate(file: Path | None) -> int:
+    from bot.storage.keys import rotate_master_key
+
+    log.configure("warning")
+    Console(highlight=False).print(escape(await rotate_master_key(load_settings(), file)), soft_wrap=True)
+    return 0
+
+
+async def _discard(is_sure: bool) -> int:
+    from bot.storage.keys import discard, sealed_rows
+
+    log.configure("warning")
+    url, console = load_settings().kith_database_url, Console(highlight=False)
+    if not is_sure:
+        console.print(f"This would drop {await sealed_rows(url)}, for good. Say `--yes` to do it.", soft_wrap=True)
+        return 1
+    console.print(f"Dropped {await discard(url)}.", soft_wrap=True)
+    return 0
 
 
 def _exit(work: Coroutine[Any, Any, int]) -> None:

@@ -26,11 +26,16 @@ from bot.realtime.probes import SpokenClip, Verdict, probe
 from bot.realtime.upgrade import open_socket
 from bot.settings import Settings
 from bot.storage.inspection import inspect_database
+from bot.storage.keys import inspect_keys
+from bot.storage.master_key import key_file, master_key
 
 TOKEN_SHAPE: Final = re.compile(r"^[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}$")
 DISCORD_API: Final = "https://discord.com/api/v10"
 ANSWER_S: Final = 10.0
 BODY_LIMIT_BYTES: Final = 64 * 1024
+NO_KEY: Final = bytes(32)
+"""Opens nothing: good enough where nothing has been sealed yet."""
+
 PROBE_SENTENCE: Final = "The weather is fine today, and the train leaves at nine."
 
 MODEL_ADVICE: Final = {
@@ -62,6 +67,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     for question in (check_opus, check_personas):
         yield await asyncio.to_thread(question, settings)
     yield await check_database(settings)
+    yield await check_keys(settings)
     if token.is_right:
         yield await check_discord(settings)
     async for finding in check_provider(settings):
@@ -115,6 +121,19 @@ async def check_database(settings: Settings) -> Finding:
         return Finding("database", True, f"{await inspect_database(settings.kith_database_url)}.")
     except KithError as error:
         return Finding("database", False, str(error), "KITH_DATABASE_URL says where it is.")
+
+
+async def check_keys(settings: Settings) -> Finding:
+    """Does the master key open what is there? Looks only: a missing key is not made here."""
+    advice = "Restore the key, or give up what it sealed with `kith keys discard`."
+    path = key_file(settings.kith_database_url)
+    try:
+        if settings.kith_master_key is None and path is not None and not path.exists():
+            await inspect_keys(settings.kith_database_url, NO_KEY)
+            return Finding("master key", True, f"{path} does not exist yet; it is made at the first start.")
+        return Finding("master key", True, f"{await inspect_keys(settings.kith_database_url, master_key(settings))}.")
+    except KithError as error:
+        return Finding("master key", False, str(error), advice)
 
 
 async def check_discord(settings: Settings) -> Finding:
