@@ -66,6 +66,20 @@ async def test_every_outcome_is_told_in_plain_words(outcome: Outcome) -> None:
     assert await keep(FakeMemory(outcome=outcome), "me") == TOLD[outcome.name]
 
 
+def test_the_words_that_tell_an_outcome_stay_for_small_models_that_go_by_them() -> None:
+    telling = {
+        Outcome.KEPT: "Kept.",
+        Outcome.PROPOSED: "Not kept yet",
+        Outcome.NOT_AGREED: "Not kept: they have not agreed",
+        Outcome.OFF_RECORD: "Not kept: the room is off the record",
+        Outcome.OFF: "Not kept: nothing is remembered",
+        Outcome.FULL: "Not kept: that is enough",
+        Outcome.UNCLEAR: "Not kept: expected",
+    }
+    assert {outcome.name for outcome in telling} == set(TOLD)
+    assert all(TOLD[outcome.name].startswith(words) for outcome, words in telling.items())
+
+
 async def test_who_has_not_agreed_is_told_so_kindly() -> None:
     assert "Say so kindly" in await keep(FakeMemory(outcome=Outcome.NOT_AGREED), "me")
 
