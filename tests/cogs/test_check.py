@@ -15,11 +15,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bot.__main__ import app
-from bot.check import Finding, check, check_database, check_opus, check_personas, check_token_shape
+from bot.check import Finding, check, check_database, check_keys, check_opus, check_personas, check_token_shape
 from bot.errors import SettingError
 from bot.model_choice import check_local_extra
 from bot.rehearsal.member_voice import MemberVoice
 from bot.settings import load_settings
+from bot.stores import Stores
 from bot.voice_check import check_voice
 
 pytestmark = pytest.mark.shell
@@ -82,13 +83,27 @@ async def all_of(findings: AsyncIterator[Finding]) -> dict[str, Finding]:
     return {finding.subject: finding async for finding in findings if finding.subject != "probe"}
 
 
+async def test_a_lost_master_key_is_told_with_the_way_out(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/kith.sqlite3"
+    settings = load_settings(_env_file=None, kith_database_url=url)
+    assert "made at the first start" in (await check_keys(settings)).sentence
+    stores = await Stores.open(settings)
+    await stores.vault.cipher(5)
+    await stores.close()
+    assert "opens the keys of 1" in (await check_keys(settings)).sentence
+    (tmp_path / "master.key").unlink()
+    lost = await check_keys(settings)
+    assert not lost.is_right
+    assert "kith keys discard" in lost.sentence
+
+
 async def test_everything_right_on_a_discord_that_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     monkeypatch.setattr("bot.check.probe", _no_probe)
     found = await all_of(check(stage.settings))
     assert [finding.sentence for finding in found.values() if not finding.is_right] == []
-    assert set(found) == {"settings", "token", "libopus", "personas", "database", "Discord", "model"}
+    assert set(found) == {"settings", "token", "libopus", "personas", "database", "master key", "Discord", "model"}
 
 
 async def _no_probe(*_: object) -> list[object]:
