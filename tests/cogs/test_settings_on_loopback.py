@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -323,6 +324,45 @@ async def test_a_change_acts_on_the_call_at_once_and_quiet_hours_end_it_with_a_w
     await panel.write("Quiet hours", now_quiet())
     await until(lambda: is_away(server), timeout_s=25.0)
     await until(lambda: any("Quiet hours have begun" in told for told in told_in(server, server.lounge)))
+
+
+async def import_adult(stage: Stage) -> str:
+    """A persona of the server's own, for adults; its slug."""
+    data = {"name": "Mira", "description": "Mira is a botanist.", "tags": ["NSFW"], "first_mes": "Hello."}
+    card = json.dumps({"spec": "chara_card_v2", "spec_version": "2.0", "data": data}).encode()
+    await stage.run(stage.alice, "persona import", file=stage.world.add_file("mira.json", card))
+    return "mira"
+
+
+async def show_channel(stage: Stage, channel: Channel) -> None:
+    await stage.discord.gateway.dispatch(stage.guild.guild_id, "CHANNEL_UPDATE", channel.payload())
+
+
+async def test_a_default_for_adults_comes_to_age_restricted_channels_alone_and_leaves_one_that_is_none_any_more(
+    server: Stage,
+) -> None:
+    await choose(server, "persona", await import_adult(server))
+    await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    assert "That persona is for adults" in (await server.run(server.alice, "join")).text
+    assert is_away(server)
+    server.lounge.is_nsfw = True
+    await show_channel(server, server.lounge)
+    assert "I am an AI" in (await server.run(server.alice, "join")).text
+    server.lounge.is_nsfw = False
+    await show_channel(server, server.lounge)
+    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: any("age-restricted channels alone" in told for told in told_in(server, server.lounge)))
+
+
+async def test_moved_to_a_channel_that_no_admin_named_it_leaves_and_says_why(server: Stage) -> None:
+    attic = named(server, "Attic")
+    await choose(server, "channel_ids", [server.lounge.channel_id])
+    await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    await server.run(server.alice, "join")
+    await until(lambda: is_in(server, server.lounge))
+    await server.discord.move_bot(server.guild, attic)
+    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: any("chose other voice channels" in told for told in told_in(server, attic)))
 
 
 async def test_it_comes_when_a_member_who_agreed_enters_and_goes_when_nobody_may_be_heard(server: Stage) -> None:
