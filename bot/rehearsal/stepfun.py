@@ -116,6 +116,7 @@ class Misbehaviour:
     cancels_itself: bool = False  # speech_started ends the response
     stalls: bool = False  # responses are created and then nothing comes
     never_updates: bool = False  # no answer to session.update
+    insists_on_sound: bool = False  # takes no `modalities` but the documented pair
 
 
 @dataclass(slots=True)
@@ -373,6 +374,8 @@ class _Line:
         if set(session) - _SESSION_FIELDS or not isinstance(session.get("instructions", ""), str):
             raise ValueError
         if session.get("modalities", ["text", "audio"]) not in (["text", "audio"], ["text"]):
+            raise ValueError
+        if self._fake.misbehaviour.insists_on_sound and session.get("modalities") == ["text"]:
             raise ValueError
         if {session.get("input_audio_format", "pcm16"), session.get("output_audio_format", "pcm16")} != {"pcm16"}:
             raise ValueError
