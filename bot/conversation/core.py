@@ -56,6 +56,7 @@ from bot.personas.character import Character
 from bot.personas.ladder import Step
 from bot.realtime.events import (
     AddText,
+    Interrupt,
     ModelFailed,
     ModelHearsSilence,
     ModelHearsSpeech,
@@ -173,6 +174,11 @@ class Conversation:
         return self._ear.frames_refused
 
     @property
+    def is_over(self) -> bool:
+        """It has decided to leave."""
+        return self._is_over
+
+    @property
     def wants_model(self) -> bool:
         """A session with the model is to be open: someone is here who may be heard, and it has not failed for good."""
         is_possible = not self._is_failed and not self._is_over and not self._is_renewing
@@ -191,15 +197,19 @@ class Conversation:
             return []
         had_model = self.wants_model
         out = self._dispatch(event, now)
+        if any(isinstance(command, ToModel) and isinstance(command.command, Interrupt) for command in out):
+            self._meter.taken_back()
         if had_model and not self.wants_model:
             out += self._close_model(now)
-            self._meter.lost(self._talk.answering, now)
+            self._meter.over(now)
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
         out = self._witnessed(out)
         out += self._follow_captions(out, now)  # first: what was just said may change what the model is told
         settled = self._witnessed(self._settle(now))
         self._meter.heard(self._ear.take_sent_ms())
+        if self.is_over:
+            self._meter.over(now)
         return out + settled + self._follow_captions(settled, now)
 
     def _witnessed(self, commands: list[Command]) -> list[Command]:
@@ -238,7 +248,7 @@ class Conversation:
         self._talk.begin()
         match event:
             case SpeakerFrame(user_id) if not self._may_listen(user_id, now):
-                return [self._meter.tell_silenced(self.roster.name(each)) for each in self._meter.take_silenced()]
+                return self._refuse(user_id, now)
             case SpeakerFrame() | SpeakerPaused() | SpeechJudged():
                 return self._talk.hear(event, now)
             case Tick():
@@ -294,9 +304,19 @@ class Conversation:
     # ------------------------------------------------------------------------ what it costs
 
     def _may_listen(self, user_id: int, now: float) -> bool:
-        """Nobody is cut off in the middle of an utterance for having used up their day. (Who has not agreed is refused by the ear.)"""
-        is_known = self._ear.speaking(user_id) is not None or not self.roster.may_hear(user_id)
-        return is_known or self._meter.may_hear(user_id, now)
+        """Who has not agreed is refused by the ear."""
+        return not self.roster.may_hear(user_id) or self._meter.may_hear(user_id, now)
+
+    def _refuse(self, user_id: int, now: float) -> list[Command]:
+        """Their day is used up. What they had said until here was said; an open microphone would otherwise go on for ever."""
+        out: list[Command] = [self._meter.tell_silenced(self.roster.name(each)) for each in self._meter.take_silenced()]
+        return out + self._talk.follow(self._ear.gone(user_id, now), now)
+
+    def _spent(self, now: float) -> list[Command]:
+        """Nothing is left of the day: the call ends as soon as the last reply has been heard."""
+        if self._is_over or self._mouth.is_replying or not self._meter.is_spent(now):
+            return []
+        return self._afford(Verdict.STOP)
 
     def _pay(self, event: ReplyStarted | ReplyAudio | ReplyWords | ReplyDone | ToolCalled, now: float) -> list[Command]:
         match event:
@@ -305,7 +325,7 @@ class Conversation:
             case ReplyAudio():
                 self._meter.sounds(event)
             case ReplyDone():
-                self._meter.done(event, self._talk.answering, now)
+                self._meter.done(event, now)
         return []
 
     def _afford(self, verdict: Verdict) -> list[Command]:
@@ -350,6 +370,8 @@ class Conversation:
         if not text or self._agenda.parting is not None:
             return []
         name = self.roster.name_of_guest(event.user_id, event.name)
+        if self._meter.is_member_spent(event.user_id):
+            return [self._meter.tell_silenced(name)]
         self.decisions.append(Decision(True, Reason.TYPED, event.user_id, now))
         self._agenda.write(name, text)
         self._talk.typed(event.user_id)
@@ -458,7 +480,7 @@ class Conversation:
 
     def _lost(self, fault: ModelFault, now: float) -> list[Command]:
         self.is_model_ready = False
-        self._meter.lost(self._talk.answering, now)
+        self._meter.over(now)
         untold, self._new_config = self._new_config, None
         if self._talk.lost(now):
             self._agenda.owes_answer = len(self.transcript) > 0  # the next session is told the talk, and answers it
@@ -533,6 +555,7 @@ class Conversation:
     def _settle(self, now: float) -> list[Command]:
         """After every event: who fell silent, what can be told to the model now, what is owed."""
         out = self._talk.settle(now)
+        out += self._spent(now)
         if self._is_over or not self.is_model_ready or self._mouth.state is State.STOPPING:
             return out
         out += self._reconfigure(now)
@@ -547,10 +570,10 @@ class Conversation:
             elif self._agenda.is_waiting:
                 self._agenda.remind(self.character.note())
         if parting is None and self._agenda.is_waiting and self._talk.is_pause():
-            paid = self._afford(self._meter.ask(self._talk.answering, now))
-            if any(isinstance(command, Leave) for command in paid):
-                return out + paid
-            out += paid
+            verdict = self._meter.ask(self._talk.answering if self._agenda.owes_answer else None, now)
+            if verdict is Verdict.STOP:
+                return out
+            out += self._afford(verdict)
         return out + self._talk.ask(now, is_parting=parting is not None)
 
     def _names(self) -> tuple[str, ...]:

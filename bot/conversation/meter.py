@@ -5,10 +5,11 @@ A response is reserved before it is asked for and reconciled when it is over; wh
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from bot.audio.frame import pcm_ms
-from bot.conversation.budget import TELL_MEMBER_SPENT, TELL_SPENT, TELL_WINDING_DOWN, Budget, Verdict
+from bot.conversation.budget import IN_FLIGHT, TELL_MEMBER_SPENT, TELL_SPENT, TELL_WINDING_DOWN, Budget, Verdict
 from bot.conversation.events import TellRoom
 from bot.realtime.events import ReplyAudio, ReplyDone
 
@@ -20,7 +21,8 @@ class Meter:
         self._budget = budget
         self._rate_hz = rate_hz
         self._spoken_ms = 0.0
-        self._reserved = 0  # responses that have not ended
+        self._asked_by: deque[int | None] = deque(maxlen=IN_FLIGHT)  # whom the responses answer that have not ended
+        self._is_requested = False  # the last of them has not begun
 
     def heard(self, sent_ms: Mapping[int, float]) -> None:
         """So much of each member's sound went to the model."""
@@ -30,6 +32,13 @@ class Meter:
 
     def may_hear(self, user_id: int, now: float) -> bool:
         return self._budget is None or self._budget.may_hear(user_id, now)
+
+    def is_spent(self, now: float) -> bool:
+        """Nothing is left of the room's day."""
+        return self._budget is not None and self._budget.is_spent(now)
+
+    def is_member_spent(self, user_id: int) -> bool:
+        return self._budget is not None and self._budget.is_member_spent(user_id)
 
     def take_silenced(self) -> tuple[int, ...]:
         """Members whose day is used up, each once."""
@@ -42,33 +51,49 @@ class Meter:
     # ------------------------------------------------------------------------ responses
 
     def ask(self, user_id: int | None, now: float) -> Verdict:
-        """A response is about to be asked for."""
+        """A response is about to be asked for. `STOP` while the day is not spent: not before the one that was interrupted has ended."""
         if self._budget is None:
             return Verdict.GO
         verdict = self._budget.reserve(user_id, now)
-        self._reserved += verdict is not Verdict.STOP
+        if verdict is not Verdict.STOP:
+            self._asked_by.append(user_id)
+            self._is_requested = True
         return verdict
 
     def begins(self, user_id: int | None, now: float) -> Verdict:
         """A response begins; nobody asked for it where the model answers by itself."""
-        return Verdict.GO if self._reserved else self.ask(user_id, now)
+        verdict = Verdict.GO if self._is_requested else self.ask(user_id, now)
+        self._is_requested = False
+        return verdict
+
+    def taken_back(self) -> None:
+        """The model was told to stop. If what was asked for has not begun, it will not, and nothing will be told of it."""
+        if self._is_requested and self._budget is not None:
+            self._is_requested = False
+            self._asked_by.pop()
+            self._budget.release()
 
     def sounds(self, event: ReplyAudio) -> None:
         self._spoken_ms += pcm_ms(len(event.pcm), self._rate_hz)
 
-    def done(self, event: ReplyDone, user_id: int | None, now: float) -> None:
-        """The response is over, whatever became of it: what it generated is paid for."""
-        if self._budget is not None:
-            self._budget.reconcile(user_id, self._spoken_ms, event.usage, now)
-        self._spoken_ms, self._reserved = 0.0, max(0, self._reserved - 1)
+    def done(self, event: ReplyDone, now: float) -> None:
+        """The response is over, whatever became of it: what it generated is paid for. One that failed without a sound is not."""
+        if self._budget is not None and (self._asked_by or self._spoken_ms):
+            user_id = self._asked_by.popleft() if self._asked_by else None
+            if event.status == "failed" and not self._spoken_ms and not event.usage:
+                self._budget.release()
+            else:
+                self._budget.reconcile(user_id, self._spoken_ms, event.usage, now)
+        self._spoken_ms, self._is_requested = 0.0, False
 
-    def lost(self, user_id: int | None, now: float) -> None:
-        """The model is gone, and with it the response in flight; what it had spoken is paid for."""
+    def over(self, now: float) -> None:
+        """The model is gone, or the call is over, and with it the response in flight; what it had spoken is paid for."""
         if self._budget is not None:
             if self._spoken_ms:
-                self._budget.reconcile(user_id, self._spoken_ms, {}, now)
+                self._budget.reconcile(self._asked_by[0] if self._asked_by else None, self._spoken_ms, {}, now)
             self._budget.release_all()
-        self._spoken_ms, self._reserved = 0.0, 0
+        self._asked_by.clear()
+        self._spoken_ms, self._is_requested = 0.0, False
 
     # ------------------------------------------------------------------------ words
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from room_script import ALICE, BOB, NAMES, VALUES, Room, values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from room_script import ALICE, BOB, CAROL, NAMES, VALUES, Room, values
 
 from bot.audio.frame import pcm_ms
 from bot.conversation.budget import WINDING_DOWN, Budget, Caps, Prices, Spent, Used
 from bot.conversation.core import Conversation
 from bot.conversation.events import Leave, TellRoom
+from bot.conversation.turns import State
 from bot.errors import ModelFault
 from bot.realtime.events import (
     AddText,
@@ -18,6 +21,7 @@ from bot.realtime.events import (
     ModelLost,
     ModelReady,
     ReplyDone,
+    ReplyStarted,
     Respond,
     SessionConfig,
     TurnMode,
@@ -95,6 +99,28 @@ def test_at_nine_tenths_the_next_reply_winds_down_and_the_room_is_told_once() ->
     assert room.left() == []
 
 
+def test_at_the_cap_the_room_is_told_and_the_call_ends_when_the_last_reply_was_heard() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=1_000), (BOB, 998))
+    room.come(ALICE)
+    room.say(ALICE, ms=600)
+    assert room.replies_asked() == 1
+    room.reply("last", "It was lovely.", 3_000)
+    assert room.left() == []
+    room.play_out("last", 3_000)
+    assert len(room.told_room("budget-spent")) == 1
+    assert room.left() == ["budget"]
+    assert room.budget.spent.guild.ms < 1_000_000 + 3_000
+
+
+def test_who_reaches_the_cap_by_talking_ends_the_call_without_a_reply() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=100), (BOB, 98))
+    room.come(ALICE)
+    room.speak(ALICE, ms=8_000)
+    assert room.replies_asked() == 0
+    assert room.left() == ["budget"]
+    assert room.budget.spent.guild.ms <= 100_500
+
+
 def test_a_typed_question_is_not_answered_beyond_the_cap() -> None:
     room = ThriftyRoom(Caps(guild_seconds=100), (BOB, 100))
     room.enter(ALICE)
@@ -120,6 +146,26 @@ def test_a_member_over_their_cap_is_not_streamed_while_others_are() -> None:
     (sentence,) = room.told_room("budget-member-spent")
     assert dict(sentence.values)["name"] == NAMES[ALICE]
     assert room.left() == []
+
+
+def test_a_member_who_reaches_their_cap_in_mid_sentence_is_heard_until_there() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=10_000, member_seconds=60), (ALICE, 58))
+    room.come(ALICE, BOB)
+    room.speak(ALICE, ms=6_000)
+    assert 1_500 < room.heard_ms() <= 2_500
+    room.wait(1_000)
+    assert room.replies_asked() == 1  # to what was heard
+    assert room.budget.spent.of(ALICE).ms <= 60_500
+
+
+def test_what_a_member_over_their_cap_types_is_refused_with_a_word() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=10_000, member_seconds=60), (ALICE, 60))
+    room.come(ALICE, BOB)
+    room.write(ALICE, "Then I shall write.")
+    room.wait(200)
+    assert room.replies_asked() == 0
+    assert not any("Then I shall write." in text for text in room.texts())
+    assert room.told_room("budget-member-spent")
 
 
 def test_a_member_over_their_cap_does_not_interrupt() -> None:
@@ -172,6 +218,16 @@ def test_a_reply_that_was_cut_off_counts_as_far_as_the_model_gave_it() -> None:
     assert [entry.spoken_ms for entry in room.budget.take_entries() if entry.user_id == ALICE] == [5_000]
 
 
+def test_a_reply_that_was_taken_back_before_it_began_costs_nothing() -> None:
+    room = ThriftyRoom(Caps())
+    room.come(ALICE)
+    room.say(ALICE)
+    assert room.replies_asked() == 1
+    assert room.budget.held.ms > 0
+    room.speak(ALICE, ms=1_000)  # goes on speaking, and means it
+    assert room.budget.held == Used()
+
+
 def test_nothing_is_reserved_when_the_model_is_lost_or_fails() -> None:
     room = ThriftyRoom(Caps())
     room.come(ALICE)
@@ -183,3 +239,69 @@ def test_nothing_is_reserved_when_the_model_is_lost_or_fails() -> None:
     assert room.replies_asked() == 2
     room.feed(ReplyDone("", "failed"))
     assert room.budget.held == Used()
+
+
+def test_a_model_that_answers_by_itself_is_counted_and_stopped_too() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=100), (BOB, 97), mode=TurnMode.SERVER_VAD)
+    room.come(ALICE)
+    room.say(ALICE)
+    room.reply("r1", "Quite so.", 3_000)
+    room.play_out("r1", 3_000)
+    assert room.budget.held == Used()
+    assert room.left() == ["budget"]
+
+
+# ---------------------------------------------------------------------------- any talk
+
+acts = st.lists(
+    st.sampled_from(["say", "say", "interrupt", "over", "cancel", "lose", "type", "wait"]), min_size=1, max_size=14
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts, st.integers(5, 60), st.none() | st.integers(3, 30), st.integers(200, 6_000))
+def test_whatever_happens_the_cap_is_exceeded_by_one_reply_at_most_and_nothing_stays_reserved(
+    what: list[str], guild_s: int, member_s: int | None, reply_ms: int
+) -> None:
+    room = ThriftyRoom(Caps(guild_seconds=guild_s, member_seconds=member_s))
+    room.come(ALICE, BOB, CAROL)
+    for at, act in enumerate(what):
+        user_id = (ALICE, BOB, CAROL)[at % 3]
+        asked, reply_id = room.replies_asked(), f"r{at}"
+        if act == "type":
+            room.write(user_id, "And now?")
+        elif act == "over":
+            room.speak(*(ALICE, BOB), ms=800)
+            room.wait(1_200)
+        elif act != "wait":
+            room.say(user_id)
+        if act == "lose":
+            room.feed(ModelLost(ModelFault.UNREACHABLE, 1.0))
+            room.feed(ModelReady(f"s{at}", TurnMode.MANUAL))
+            room.wait(200)
+        if act == "cancel" and room.conversation.state is State.THINKING:
+            room.speak(user_id, ms=1_000)  # means it, before a word was said
+            room.wait(1_000)
+        if room.left():
+            break
+        if room.replies_asked() > asked:
+            answer(room, reply_id, reply_ms, is_interrupted=act == "interrupt", by=user_id)
+        room.wait(400)
+    while room.conversation.state is State.THINKING and not room.left():
+        answer(room, "end", reply_ms, is_interrupted=False, by=ALICE)
+    assert room.budget.held == Used()
+    assert room.budget.spent.held == Used()
+    assert room.budget.spent.guild.ms <= guild_s * 1000 + 3_000 + reply_ms  # what waited for its turn, and the reply
+
+
+def answer(room: ThriftyRoom, reply_id: str, ms: int, *, is_interrupted: bool, by: int) -> None:
+    room.feed(ReplyStarted(reply_id))
+    room.reply(reply_id, "Quite so.", ms, is_done=not is_interrupted, is_announced=False)
+    if is_interrupted:
+        room.begin_playing(reply_id)
+        room.speak(by, ms=700)
+        room.stop_playing(reply_id, min(700, ms), ms)
+        room.feed(ReplyDone(reply_id, "cancelled"))
+        room.wait(1_000)
+    else:
+        room.play_out(reply_id, ms)
