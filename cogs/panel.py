@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import discord
 from discord import ButtonStyle, ui
@@ -17,9 +17,9 @@ from bot.personas.persona import Persona
 from bot.presence import Shown, panel_words
 from bot.storage.consent import Scope
 from bot.texts import ENGLISH
+from cogs.board import presence_of
 from cogs.consent_words import agreements, explanation, mode_words
 from cogs.permissions import member_of
-from cogs.presence import presence_of
 from cogs.presses import Presses
 
 Action = Callable[[Companion, discord.Interaction], Awaitable[None]]
@@ -33,6 +33,7 @@ REPLIES: Final = {
 }
 
 _presses: WeakKeyDictionary[Companion, Presses] = WeakKeyDictionary()
+_in_turn: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
 
 
 def panel_sentence(companion: Companion, locale: str, channel: str, persona: Persona) -> str:
@@ -82,11 +83,13 @@ async def toggle(companion: Companion, interaction: discord.Interaction, scope: 
     """The other way round from what it was. A double click is one press."""
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
-    if not _presses_of(companion).is_double((member.guild.id, member.id, scope.value), time.monotonic()):
-        if scope in await companion.scopes(member):
-            await companion.withdraw(member, scope)
-        else:
-            await companion.allow(member, scope)
+    button = (member.guild.id, member.id, scope.value)
+    async with _in_turn.setdefault(button, asyncio.Lock()):  # the second of two clicks tells what the first one did
+        if not _presses_of(companion).is_double(button, time.monotonic()):
+            if scope in await companion.scopes(member):
+                await companion.withdraw(member, scope)
+            else:
+                await companion.allow(member, scope)
     await interaction.edit_original_response(content=await _told(companion, member, locale, scope))
 
 

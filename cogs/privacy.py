@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,8 +125,9 @@ class Privacy(
             await interaction.response.send_message(f"{words}\n{link}", ephemeral=True)
             return
         path = FOLDER / POLICIES[catalogue_of(locale)]
+        file = discord.File(io.BytesIO(path.read_bytes()), filename=path.name)
         attached = self._texts.say(locale, "privacy-policy-file")
-        await interaction.response.send_message(f"{words}\n{attached}", file=discord.File(path), ephemeral=True)
+        await interaction.response.send_message(f"{words}\n{attached}", file=file, ephemeral=True)
 
 
 async def setup(bot: KithBot) -> None:

@@ -9,8 +9,8 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.conversation.calls import CallStatus
 from bot.texts import Texts
+from cogs.board import presence_of
 from cogs.permissions import member_of
-from cogs.presence import presence_of
 from cogs.wording import worded
 
 
