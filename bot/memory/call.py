@@ -116,6 +116,8 @@ class CallMemory:
         self._looked_at = float("-inf")
         self._since: dict[Scope, dict[int, float]] = {Scope.REMEMBER: {}, Scope.TRANSCRIPT: {}}
         self._heard_last: dict[int, frozenset[int]] = {}  # bounded by who spoke in the call
+        self._names: dict[int, str] = {}  # bounded by who came to the call
+        self._is_context = False
         self._told: set[str] = set()  # bounded by the recollection
         self._used: set[str] = set()  # bounded by the recollection
         self._fresh: set[str] = set()  # bounded by REMEMBERED
@@ -150,14 +152,13 @@ class CallMemory:
         self._last = (present, budget_tokens, chosen)
         return Recall(chosen, is_withdrawn)
 
-    def search(
-        self, words: str, present: frozenset[int], limit: int = 5, subject_id: int | None = None
-    ) -> tuple[Memory, ...]:
-        """What fits the words and may be told to the room, the best first; it counts as told. `subject_id`: only what concerns that member."""
+    def search(self, words: str, present: frozenset[int], limit: int = 5) -> tuple[Memory, ...]:
+        """What fits the words, or concerns whom they name, and may be told to the room, the best first; it counts as told."""
         if not present or self.mode is MemoryMode.OFF:
             return ()
         now = self._shelves.now()
-        found = self.recollection.search(words, Room(self.guild_id, present), limit, now, subject_id)
+        about = [user_id for user_id, name in self._names.items() if name and name in words.casefold()]
+        found = self.recollection.search(words, Room(self.guild_id, present), limit, now, about)
         self._tell(found, now)
         return found
 
@@ -178,12 +179,17 @@ class CallMemory:
     # ------------------------------------------------------------------------ listening
 
     def observe(self, event: object, now: float) -> None:
-        """One of the call's observers. Lines of the talk (`bot.conversation.events.Caption`, known by their `heard_by`) go into the notebook."""
+        """One of the call's observers: lines of the talk (`Caption`, known by their `heard_by`) go into the notebook, names (`MemberPresent`) are learned.
+
+        What happens in a call is told by the layer above, so it is known by its fields.
+        """
         self._now = max(self._now, now)
         if now - self._looked_at >= AGREEMENT_S:
             self._look()
         if getattr(event, "heard_by", None) is not None and hasattr(event, "speaker"):
             self._note(event)
+        elif (member := getattr(event, "member", None)) is not None:
+            self._names[member.user_id] = str(member.name).casefold()
 
     def go_off_record(self, until: float) -> None:
         """Nothing of what is said from now until then enters the notebook. Monotonic seconds."""
@@ -208,13 +214,17 @@ class CallMemory:
             self._heard_last[user_id] = heard_by
         is_off = self._off_record.covers(started_at, getattr(line, "ended_at", self._now))
         if not text or is_off or self.mode is MemoryMode.OFF or self._is_closed:
+            self._is_context = False
             return
         if kind == "heard":
-            self._notebook.add(Note(None, "", text, heard_by))
+            # An answer to somebody whose line is not noted may repeat it.
+            if self._is_context:
+                self._notebook.add(Note(None, "", text, heard_by))
         elif user_id is not None:
             self._look()
             agreed = {scope: self._agreed_since(user_id, scope, started_at) for scope in self._since}
-            if any(agreed.values()):
+            self._is_context = any(agreed.values())
+            if self._is_context:
                 name = str(getattr(line, "speaker", ""))
                 note = Note(user_id, name, text, heard_by | {user_id}, agreed[Scope.REMEMBER], agreed[Scope.TRANSCRIPT])
                 self._notebook.add(note)
@@ -317,7 +327,8 @@ class CallMemory:
         if known is not None:
             await self._shelves.memories.forget(self.guild_id, subject_id, {known.memory_id})
             self.recollection.drop([known.memory_id])
-            self._told.discard(known.memory_id)
+            if known.memory_id in self._told:
+                self._told ^= {known.memory_id, memory.memory_id}  # the model was told as good as this
 
     def _proposal(
         self, text: str, kind: Kind, subject_id: int, speaker_id: int, heard_by: frozenset[int], language: str

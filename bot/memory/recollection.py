@@ -40,6 +40,9 @@ CANDIDATES: Final = 64
 SAME: Final = 0.6
 """Two texts of one subject that are so much alike say the same: the newer one takes the older one's place."""
 
+NAMED: Final = 1.0
+"""What it counts in a search that somebody was named: as much as a word that a third of the memories have."""
+
 COMMON: Final = 0.3
 FEW: Final = 50
 """A gram that so great a part of the memories have finds nothing, unless they are few."""
@@ -135,15 +138,13 @@ class Recollection:
         return tuple(chosen)
 
     def search(
-        self, words: str, room: Room, limit: int, now: datetime, subject_id: int | None = None
+        self, words: str, room: Room, limit: int, now: datetime, about: Collection[int] = ()
     ) -> tuple[Memory, ...]:
-        """What fits the words, the best first; of one subject only if one is given, and then also what fits no word."""
+        """What fits the words, the best first. What is remembered of those whom it is `about` fits a little in any case."""
         likely = self._likely(room)
-        if subject_id is not None:
-            likely &= self._of_subject.get(subject_id, set())
         found = self._matches(grams(words), likely)
-        if subject_id is not None:
-            found = dict.fromkeys(likely, 0.05) | found
+        for memory_id in likely & set[str]().union(*(self._of_subject.get(user_id, ()) for user_id in about)):
+            found[memory_id] = found.get(memory_id, 0.0) + NAMED
         scored = ((match * (0.5 + self._entries[memory_id].worth), memory_id) for memory_id, match in found.items())
         best = (self._entries[memory_id].memory for _, memory_id in heapq.nlargest(CANDIDATES, scored))
         return tuple([memory for memory in best if self.may_tell(memory, room, now)][:limit])

@@ -22,6 +22,7 @@ from fake_shelves import (
     memory,
 )
 
+from bot.conversation.events import Member, MemberPresent
 from bot.errors import KithError, ModelError, ModelFault, StorageError
 from bot.memory import call as call_module
 from bot.memory.call import REMEMBERED, STRICT_DAYS, USUAL_DAYS
@@ -224,6 +225,15 @@ async def test_the_same_is_not_proposed_twice() -> None:
     assert proposed(house) == [(ALICE, "Likes moss.")]
 
 
+async def test_newer_words_in_place_of_told_ones_are_told_words() -> None:
+    house = House(USUAL)
+    call = await opened(house, memory("Likes moss and old ferns.", heard_by=BOTH))
+    call.recall(BOTH)
+    await remember(call, "Likes moss and ferns.")
+    assert not call.recall(BOTH).is_withdrawn
+    assert call.recall(BOTH | {CAROL}).is_withdrawn
+
+
 # ---------------------------------------------------------------------------- telling
 
 
@@ -239,6 +249,13 @@ async def test_what_was_found_by_words_is_taken_back_too() -> None:
     call = await opened(House(), memory(heard_by=BOTH))
     assert len(call.search("moss", BOTH)) == 1
     assert call.recall(BOTH | {CAROL}).is_withdrawn
+
+
+async def test_a_name_finds_what_is_remembered_of_its_bearer() -> None:
+    call = await opened(House(), memory(heard_by=BOTH), memory("Likes rain.", BOB, BOTH))
+    assert call.search("what about Bob?", BOTH) == ()
+    call.observe(MemberPresent(Member(BOB, "Bob", True)), 0)
+    assert [one.text for one in call.search("what about Bob?", BOTH)] == ["Likes rain."]
 
 
 async def test_an_empty_room_is_told_nothing_and_takes_nothing_back() -> None:
@@ -339,6 +356,19 @@ async def test_the_digest_sees_only_lines_of_those_who_agreed_and_the_companions
     await ended(house)
     assert [line.by for line in house.digester.lines] == ["Alice", None, "Bob"]
     assert house.digester.language == "en"
+
+
+async def test_an_answer_to_somebody_who_did_not_agree_is_no_context() -> None:
+    house = House()
+    call = await opened(house)
+    for line in (
+        caption(DAVE, "I like trains", BOTH, 1),
+        answer("Trains, how loud!", BOTH, 2),
+        caption(BOB, "cake!", BOTH, 3),
+    ):
+        call.observe(line, line.started_at)
+    await call.close()
+    assert [line.said for line in house.digester.lines] == ["cake!"]
 
 
 async def test_a_chinese_talk_is_summed_up_in_chinese() -> None:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bot.conversation.events import Member, MemberPresent
 from bot.memory.digest import Line, Point
 from bot.memory.keeper import CallMemory
 from bot.storage.consent import Scope
@@ -104,6 +105,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(guild_id=guilds, user_id=users)
     def come(self, guild_id: int, user_id: int) -> None:
         self.present[guild_id].add(user_id)
+        self.calls[guild_id].observe(MemberPresent(Member(user_id, NAMES[user_id], True)), self.clock)
 
     @rule(guild_id=guilds, user_id=users)
     def go(self, guild_id: int, user_id: int) -> None:
@@ -246,7 +248,7 @@ class Rooms(RuleBasedStateMachine):
         name = f"canary{data.draw(st.integers(1, self.count))}"
         here = frozenset(self.present[guild_id])
         self.check(guild_id, self.calls[guild_id].search(name, here))
-        self.check(guild_id, self.calls[guild_id].search("", here, subject_id=data.draw(users)))
+        self.check(guild_id, self.calls[guild_id].search(NAMES[data.draw(users)], here))
 
     @rule(guild_id=guilds, user_id=users)
     def recap(self, guild_id: int, user_id: int) -> None:

@@ -68,7 +68,8 @@ def test_a_rare_word_counts_more_than_a_common_one() -> None:
 
 def test_a_search_about_somebody_finds_what_there_is_of_them() -> None:
     shelf = Recollection([memory("Likes moss."), memory("Likes rain.", BOB, {ALICE, BOB})], NOON)
-    assert texts(shelf.search("", HERE, 5, NOON, BOB)) == ["Likes rain."]
+    assert texts(shelf.search("", HERE, 5, NOON, [BOB])) == ["Likes rain."]
+    assert texts(shelf.search("moss", HERE, 5, NOON, [BOB])) == ["Likes rain.", "Likes moss."]
 
 
 def test_a_search_obeys_the_rule() -> None:
