@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SettingError, StorageError
@@ -194,7 +194,7 @@ async def test_what_a_lost_key_sealed_is_counted_then_dropped_and_the_bot_starts
 
 
 @given(st.lists(st.sampled_from(["keep", "rotate", "discard"]), max_size=5))
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=8, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_done_to_the_key_what_was_kept_opens_or_was_given_up(
     tmp_path_factory: pytest.TempPathFactory, deeds: list[str]
 ) -> None:

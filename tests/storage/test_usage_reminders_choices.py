@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -65,11 +65,16 @@ entries = st.builds(
 
 
 @given(st.lists(st.lists(entries, max_size=5), max_size=4), st.integers(1, 3))
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=15, phases=[Phase.generate])  # each example opens a database: no shrinking
 def test_a_days_total_is_what_was_added_also_after_a_member_was_erased(added: list[list[Usage]], erased: int) -> None:
     async def live() -> None:
         database = await Database.open("sqlite+aiosqlite:///:memory:")
-        ledger = UsageLedger(database)
+        try:
+            await erase_one(UsageLedger(database))
+        finally:
+            await database.close()
+
+    async def erase_one(ledger: UsageLedger) -> None:
         for some in added:
             await ledger.add(some)
         await ledger.erase_member(GUILD, erased)
@@ -79,7 +84,6 @@ def test_a_days_total_is_what_was_added_also_after_a_member_was_erased(added: li
             for counter in ("heard_ms", "spoken_ms", "replies", "cost_micros"):
                 assert sum(getattr(e, counter) for e in found) == sum(getattr(e, counter) for e in expected)
         assert await ledger.of_member(GUILD, erased) == []
-        await database.close()
 
     asyncio.run(live())
 
