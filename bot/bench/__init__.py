@@ -142,6 +142,18 @@ def _persons() -> list[Figure]:
     return persons()
 
 
+def _recall() -> list[Figure]:
+    from bot.bench.recall import recall_figures
+
+    return recall_figures()
+
+
+def _withdrawal() -> list[Figure]:
+    from bot.bench.withdrawal import withdrawal
+
+    return withdrawal()
+
+
 def _commands() -> list[Figure]:
     from bot.bench.commands import commands
 
@@ -158,5 +170,7 @@ _SUBJECTS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "duplex-eco": _duplex_eco,
     "footprint": _footprint,
     "persons": _persons,
+    "recall": _recall,
+    "withdrawal": _withdrawal,
     "commands": _commands,
 }
