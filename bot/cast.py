@@ -121,7 +121,7 @@ class Cast:
         return self.library.get(self._default)
 
     async def choose(self, guild_id: int, scope: Scope, target_id: int, name: str) -> tuple[Persona, bool]:
-        """Answers who, and whether that is new. `target_id`: the channel's or the member's. Raises `PersonaError`, `StorageError`."""
+        """Answers who, and whether that is new. `target_id`: the channel's, or the member's who chooses. Raises `PersonaError`, `StorageError`."""
         slug = (
             None
             if name.strip().casefold() == NOBODY and scope is not Scope.SERVER
@@ -131,7 +131,7 @@ class Cast:
         match scope:
             case Scope.SERVER:
                 before = (await self.of(guild_id)).slug
-                await self._guilds.choose_persona(guild_id, slug)
+                await self._guilds.choose_persona(guild_id, slug, user_id=target_id)
             case Scope.CHANNEL:
                 before, _ = await self._repository.chosen(guild_id, target_id, None)
                 await self._repository.choose_for_channel(guild_id, target_id, slug)

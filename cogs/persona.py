@@ -135,6 +135,8 @@ class Persona(
             check_age_gate(await self._companion.cast.find(member.guild.id, name), channel)
         target = channel.id if channel is not None else member.id
         persona, is_new = await self._companion.choose_persona(member.guild.id, name, chosen_for, target)
+        if chosen_for is Scope.SERVER and is_new:
+            interaction.client.dispatch("server_persona_chosen", member.guild)
         key = USED[chosen_for] if is_new else "persona-used-already"
         values = {"name": persona.name_in(locale)} | ({"tagline": persona.tagline_in(locale)} if is_new else {})
         await interaction.edit_original_response(content=self._texts.say(locale, key, **values))

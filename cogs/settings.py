@@ -171,6 +171,13 @@ class SettingsPanel(commands.Cog):
             except discord.DiscordException as error:
                 _log.warning("change_not_told", guild_id=guild.id, error=type(error).__name__)
 
+    @commands.Cog.listener()
+    async def on_server_persona_chosen(self, guild: discord.Guild) -> None:
+        """`/persona use` changes a setting too."""
+        latest = await self._companion.guilds.changes(guild.id, 1)
+        if latest and latest[0].name == "persona":
+            await self._announce(guild, latest[0], await self._companion.guilds.get(guild.id))
+
     # ------------------------------------------------------------------ showing
 
     async def _show(self, interaction: discord.Interaction, guild: discord.Guild, name: str, told: str = "") -> None:

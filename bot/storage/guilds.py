@@ -244,7 +244,8 @@ class GuildSettingsRepository(Aggregate):
             raise KithError(f"no setting {name}", key="error-setting-value", name=name, expected="")
         chosen = _json(parse_choice(name, value), name)
         now = datetime.now(UTC)
-        async with self._database.transaction() as session:
+        # One after the other, whatever the database: `expected` sees what the one before wrote.
+        async with self.writing, self._database.transaction() as session:
             rows = await session.scalars(select(GuildChoiceRow).where(GuildChoiceRow.guild_id == guild_id))
             stored = {row.name: row for row in rows}
             if expected is not None and not expected(_settings(guild_id, {n: r.value for n, r in stored.items()})):

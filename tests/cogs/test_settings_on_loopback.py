@@ -176,6 +176,10 @@ async def test_an_admin_changes_settings_by_menu_and_form_and_finds_them_in_the_
     await until(lambda: len(told_in(server, named(server, "changes"))) == 6)
     told = told_in(server, named(server, "changes"))
     assert any(f"{by} · **Coming by myself:** off → on" in line for line in told)
+
+    await server.run(server.alice, "persona use", name="bedtime")
+    await until(lambda: len(told_in(server, named(server, "changes"))) == 7)
+    assert f"{by} · **Persona:** Quill → Wanwan" in told_in(server, named(server, "changes"))[-1]
     assert server.discord.rest.unknown_routes == {}
 
 
