@@ -14,8 +14,9 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.app import Companion, KithBot
+from cogs.memory_answers import own_shelf, tell, tell_kept
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
-from cogs.memory_panel import offer_proposals, open_change, own_shelf, tell, tell_kept
+from cogs.memory_panel import offer_proposals, open_change
 from cogs.memory_words import EVERYTHING, choices, find
 from cogs.permissions import member_of
 from cogs.wording import worded
