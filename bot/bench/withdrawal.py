@@ -1,6 +1,7 @@
 """How soon a withdrawal counts: from the button's arrival to the gate's closing, and to the last packet of the member that was decrypted.
 
-The whole bot on the loopback Discord, with end-to-end encryption: one member speaks without a pause and agrees and stops in turn. The button arrives as an
+The whole bot on the loopback Discord, with end-to-end encryption: one member speaks without a pause and agrees and stops in turn; another one has agreed and is
+silent, so that the bot is never deafened and packets keep coming. The button arrives as an
 interaction over the gateway; the clock starts when the bot has read it. What is answered to the member, and written to the disk, comes after the gate.
 """
 
@@ -31,7 +32,9 @@ AFTER_S: Final = 0.25
 """So long after the gate closed it is watched for packets that were decrypted all the same."""
 
 STOP: Final = "kith:consent:stop"
-SCENE: Final = Scene(title="withdrawal", people=[PersonOfScene(name="Ann")], steps=[Step(waits_ms=0)])
+SCENE: Final = Scene(
+    title="withdrawal", people=[PersonOfScene(name="Ann"), PersonOfScene(name="Bob")], steps=[Step(waits_ms=0)]
+)
 
 
 def syllables(frequency_hz: float, duration_s: float) -> bytes:
@@ -88,10 +91,11 @@ async def measure(times: int = TIMES) -> tuple[list[float], list[float]]:
         async with FakeStepFun(reply=lambda _: SpokenReply("All right.", tone(200))) as fake:
             settings = {"stepfun_url": fake.url, "stepfun_api_key": fake.key, "kith_responses_per_minute": 1000}
             async with House(SCENE, "stepfun", **settings) as house:
-                ann = house.actor(SCENE.people[0])
+                ann, bob = (house.actor(person) for person in SCENE.people)
                 channel = house.channel(SCENE.channels[0])
-                await ann.enter(channel)
-                await ann.command(channel, "consent allow")
+                for actor in (bob, ann):
+                    await actor.enter(channel)
+                    await actor.command(channel, "consent allow")
                 panel = await ann.command(channel, "join")
                 await ann.voice.until_ready()
                 speaking = asyncio.create_task(_speak(ann))
@@ -106,7 +110,7 @@ async def measure(times: int = TIMES) -> tuple[list[float], list[float]]:
                     await house.companion.allow(_member(house, ann))
                 speaking.cancel()
                 await asyncio.gather(speaking, return_exceptions=True)
-                await ann.leave()
+                await asyncio.gather(ann.leave(), bob.leave())
     return gates, packets
 
 
