@@ -135,9 +135,6 @@ class ConsentLedger(Aggregate):
                 if self._unsaved.get(subject) == withdrawn_at:
                     del self._unsaved[subject]
 
-    async def forget_guild(self, guild_id: int) -> None:
-        await self.erase_guild(guild_id)
-
     # ------------------------------------------------------------------ erase and export
 
     def let_go(self, guild_id: int, user_id: int | None) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.errors import KithError
 from bot.quiet_hours import parse_quiet_hours
 from bot.storage.aggregate import Aggregate
-from bot.storage.tables import AuditRow, CallRow, GuildChoiceRow
+from bot.storage.tables import AuditRow, GuildChoiceRow
 
 LISTED: Final = 25
 """Roles or channels in one setting: as many as a menu of Discord takes."""
@@ -300,12 +300,6 @@ class GuildSettingsRepository(Aggregate):
                 select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.changed_at.desc()).limit(limit)
             )
             return [Change(row.user_id, row.name, row.before, row.after, row.changed_at) for row in rows]
-
-    async def forget(self, guild_id: int) -> None:
-        """The guild is gone: its choices and its calls go too. (Its members' agreement: `ConsentLedger.forget_guild`.)"""
-        async with self._database.transaction() as session:
-            for table in (GuildChoiceRow, AuditRow, CallRow):
-                await session.execute(delete(table).where(table.guild_id == guild_id))
 
     # ------------------------------------------------------------------ erase and export
 

@@ -164,12 +164,6 @@ class PersonaRepository(Aggregate):
                 .values(made_by=0)
             )
 
-    async def forget(self, guild_id: int) -> None:
-        await self.erase_guild(guild_id)
-
-    async def forget_member(self, guild_id: int, user_id: int) -> None:
-        await self.erase_member(guild_id, user_id)
-
     async def export_member(self, guild_id: int, user_id: int) -> dict[str, Any]:
         """What is kept about a member here."""
         async with self._database.transaction() as session:

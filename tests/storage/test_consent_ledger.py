@@ -185,7 +185,7 @@ async def test_a_guild_that_is_gone_is_forgotten(database: Database) -> None:
     ledger = ConsentLedger(database)
     await ledger.allow(GUILD, ALICE)
     await ledger.allow(GUILD + 1, ALICE)
-    await ledger.forget_guild(GUILD)
+    await ledger.erase_guild(GUILD)
     assert not ledger.allowed(GUILD, ALICE)
     assert ledger.allowed(GUILD + 1, ALICE)
     restarted = ConsentLedger(database)

@@ -23,12 +23,14 @@ from sqlalchemy import event, select
 
 import bot.storage
 from bot.errors import StorageError
+from bot.settings import load_settings
 from bot.storage.aggregate import Aggregate
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
 from bot.storage.memories import Kind, Memory, MemoryRepository, Proposal
 from bot.storage.tables import GuildKeyRow, MemoryRow, ProposalRow, Table
 from bot.storage.vault import NONCE_BYTES, Vault
+from bot.stores import Stores
 
 pytestmark = pytest.mark.shell
 pytest_plugins = ("opened",)
@@ -63,8 +65,11 @@ def test_the_parts_of_an_export_have_names_of_their_own() -> None:
     assert len({aggregate.name for aggregate in AGGREGATES}) == len(AGGREGATES)
 
 
-async def test_the_estate_of_these_tests_has_every_aggregate(database: Database, vault: Vault) -> None:
+async def test_the_estate_of_the_house_and_of_these_tests_has_every_aggregate(database: Database, vault: Vault) -> None:
     assert {type(one) for one in estate_of(database, vault).aggregates} == set(AGGREGATES)
+    stores = await Stores.open(load_settings(kith_database_url="sqlite+aiosqlite:///:memory:", _env_file=None))
+    assert {type(one) for one in stores.estate.aggregates} == set(AGGREGATES)
+    await stores.close()
 
 
 # ---------------------------------------------------------------------------- erase and export

@@ -62,7 +62,8 @@ async def test_a_guild_that_is_gone_leaves_nothing(database: Database) -> None:
     await guilds.choose_persona(5, "bedtime")
     await log.started(5, 50)
     await log.started(6, 60)
-    await guilds.forget(5)
+    await guilds.erase_guild(5)
+    await log.erase_guild(5)
     assert (await guilds.get(5)).persona is None
     assert await log.recent(5) == []
     assert len(await log.recent(6)) == 1

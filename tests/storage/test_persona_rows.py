@@ -112,10 +112,10 @@ async def test_erasing_a_guild_takes_all_of_it_and_erasing_a_member_what_is_thei
         await cast.choose(guild_id, Scope.ME, ALICE, "bedtime")
         await cast.choose(guild_id, Scope.CHANNEL, LOUNGE, "mentor")
     assert await repository.export_member(GUILD, ALICE) == {"persona": "bedtime", "personas_made": ["captain-rook"]}
-    await repository.forget_member(GUILD, ALICE)
+    await repository.erase_member(GUILD, ALICE)
     assert await repository.export_member(GUILD, ALICE) == {"persona": None, "personas_made": []}
     assert len(await repository.all(GUILD)) == 1
-    await repository.forget(GUILD)
+    await repository.erase_guild(GUILD)
     cast.drop(GUILD)
     assert await repository.all(GUILD) == []
     assert await repository.chosen(GUILD, LOUNGE, ALICE) == (None, None)
