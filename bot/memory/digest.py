@@ -96,8 +96,10 @@ def _objects(answer: str) -> Iterator[dict[str, Any]]:
         attempts += 1
         try:
             thing, end = decoder.raw_decode(answer, at)
-        except (ValueError, RecursionError):
+        except ValueError:
             thing, end = None, at + 1
+        except RecursionError:
+            return  # no answer is nested like that, and what is left of this one is too
         if isinstance(thing, dict):
             yield thing
         at = answer.find("{", end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.memory.digest import POINTS, Line, Point, read_points, task, told
@@ -57,6 +57,7 @@ json_things = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=300)
     | json_things.map(json.dumps)

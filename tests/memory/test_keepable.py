@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.memory.keepable import is_sensitive, may_keep, tidy
@@ -111,6 +111,7 @@ def test_what_is_not_sensitive_is_left_alone(text: str) -> None:
     assert not is_sensitive(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_text_gets_an_answer_and_what_may_be_kept_is_short_and_visible(text: str) -> None:
     tidied = tidy(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fake_shelves import ALICE, BOB, CAROL
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.memory.digest import Line, Point
@@ -93,6 +93,7 @@ def test_who_changed_their_mind_is_gone_from_it() -> None:
     assert not notebook.has_members
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([None, ALICE, BOB]), st.integers(1, LINE_CHARS)), max_size=2 * LINES))
 def test_it_is_bounded_and_the_oldest_goes_first(lines: list[tuple[int | None, int]]) -> None:
     notebook = talk(*[note(user_id, "A", "x" * length) for user_id, length in lines])
