@@ -81,7 +81,14 @@ class Companion:
             stores.memories, stores.recaps, self.choices, self.ledger, self.guilds, self._digester(), utc_now
         )
         self.spending = Spending(stores.usage, self.guilds, settings, utc_now, time.monotonic)
-        self.errands = Errands(settings, stores.reminders, self.texts, lambda: self.calls, utc_now)
+        self.errands = Errands(
+            settings,
+            stores.reminders,
+            self.texts,
+            lambda: self.calls,
+            utc_now,
+            has_built_in_search=dialects.load(settings.provider).capabilities.built_in_search,
+        )
         self._usage = stores.usage
         self._help_lines = HelpLines.parse(settings.kith_helplines)
         self.offer_proposals: OfferProposals | None = None

@@ -37,12 +37,17 @@ class Errands:
         texts: Texts,
         calls: Callable[[], Calls],
         now: Callable[[], datetime],
+        *,
+        has_built_in_search: bool = False,
     ) -> None:
+        """`has_built_in_search`: the model brings a web search of its own."""
+
         self.find_channel: Callable[[int], object] = lambda channel_id: None
         """Discord's cache: the bot sets it when it is there."""
 
         self.reminders = Reminders(repository, self._say, self._write, now)
         self._toolbox = Toolbox(self.reminders, _search(settings), now)
+        self._has_built_in_search = has_built_in_search
         self._texts = texts
         self._calls = calls
         self._now = now
@@ -51,7 +56,9 @@ class Errands:
 
     def specs(self, persona: Persona, settings: GuildSettings, has_memory: bool) -> tuple[ToolSpec, ...]:
         """What the model is offered."""
-        return self._toolbox.specs(persona, settings, has_memory=has_memory)
+        return self._toolbox.specs(
+            persona, settings, has_memory=has_memory, has_built_in_search=self._has_built_in_search
+        )
 
     async def run(self, call: Call, asked: CallTool) -> ToolAnswered:
         room = ToolRoom(

@@ -53,6 +53,11 @@ class Agenda:
     def is_waiting(self) -> bool:
         return self.owes_answer or self._note is not None or self.parting is not None
 
+    @property
+    def has_wish(self) -> bool:
+        """There is something to say that nobody asked for: a greeting, a note, a goodbye."""
+        return self._note is not None
+
     # ------------------------------------------------------------------------ wishes
 
     def greet(self, names: tuple[str, ...], *, is_anyone_speaking: bool) -> None:

@@ -30,8 +30,8 @@ DAY_S: Final = 86_400.0
 
 HEARD_TOKENS_PER_S: Final = 12.5
 SAID_TOKENS_PER_S: Final = 31.25
-INSTRUCTION_TOKENS: Final = 2_500
-"""The instructions, at most (`instructions.BUDGET_TOKENS`), and the tools."""
+INSTRUCTION_TOKENS: Final = 3_500
+"""The instructions, at most (`instructions.BUDGET_TOKENS`), and the tools (about 1 000)."""
 
 NOTE_TOKENS: Final = 100
 """Names and notes between two replies."""

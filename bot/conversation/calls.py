@@ -117,9 +117,9 @@ class Calls:
         return True
 
     def tell(self, guild_id: int, note: str) -> bool:
-        """The host has something to be said in the next pause. False: there is no call, or nobody there who may be heard."""
+        """The host has something to be said in the next pause. False: there is no call, nobody there who may be heard, or it is saying goodbye."""
         call = self._calls.get(guild_id)
-        if call is None or not call.session.conversation.wants_model:
+        if call is None or not call.session.conversation.wants_model or call.session.conversation.is_parting:
             return False
         call.session.feed(HostNote(note))
         return True

@@ -179,6 +179,11 @@ class Conversation:
         return self._is_over
 
     @property
+    def is_parting(self) -> bool:
+        """It says goodbye; nothing new is begun."""
+        return self._agenda.parting is not None
+
+    @property
     def wants_model(self) -> bool:
         """A session with the model is to be open: someone is here who may be heard, and it has not failed for good."""
         is_possible = not self._is_failed and not self._is_over and not self._is_renewing
@@ -321,7 +326,7 @@ class Conversation:
     def _pay(self, event: ReplyStarted | ReplyAudio | ReplyWords | ReplyDone | ToolCalled, now: float) -> list[Command]:
         match event:
             case ReplyStarted():  # of the model's own accord, if nothing was asked for
-                return self._afford(self._meter.begins(self._talk.answering, now))
+                return self._afford(self._meter.begins(self._talk.next_by, now))
             case ReplyAudio():
                 self._meter.sounds(event)
             case ReplyDone():
@@ -570,7 +575,7 @@ class Conversation:
             elif self._agenda.is_waiting:
                 self._agenda.remind(self.character.note())
         if parting is None and self._agenda.is_waiting and self._talk.is_pause():
-            verdict = self._meter.ask(self._talk.answering if self._agenda.owes_answer else None, now)
+            verdict = self._meter.ask(self._talk.next_by, now)
             if verdict is Verdict.STOP:
                 return out
             out += self._afford(verdict)

@@ -12,6 +12,7 @@ from typing import Final
 from bot.conversation import notes
 from bot.conversation.agenda import Agenda
 from bot.conversation.answering import Decision, Reason, should_answer
+from bot.conversation.asking import Asking
 from bot.conversation.barge_in import CONFIRM_MS, is_backchannel, is_interruption, is_stop
 from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
 from bot.conversation.events import (
@@ -73,9 +74,7 @@ class Talk:
         self._thinking_since: float | None = None
         self._unanswered_at = float("-inf")  # a reply failed before it had a sound
         self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
-        self.answering: int | None = None
-        """Whose words the next reply, or the one in flight, is about."""
-
+        self._asking = Asking()
         self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
         self._calls_in_a_row = 0
         self._owes_after_calls = False
@@ -109,7 +108,8 @@ class Talk:
                         self._decide(utterance, now)
                 case Delivered(utterance, at):
                     self.mouth.answers(Asked(self._roster.name(utterance.user_id), utterance.ended_at, at))
-                    self.answering = utterance.user_id
+                    if utterance.is_owed or self.ear.mode is TurnMode.SERVER_VAD:
+                        self._asking.said(utterance.user_id)
                     if utterance.is_owed and self.ear.mode is TurnMode.MANUAL:
                         self._agenda.owes_answer = True
                 case _:
@@ -154,6 +154,7 @@ class Talk:
         )
         if is_unanswered and not is_backchannel(text) and self.ear.mode is TurnMode.MANUAL:
             self.decisions.append(Decision(True, Reason.QUESTION, utterance.user_id, now))
+            self._asking.said(utterance.user_id)
             self._agenda.owes_answer = True
         return out
 
@@ -168,6 +169,8 @@ class Talk:
             case ReplyWords():
                 self.mouth.words(event)
             case ReplyStarted(response_id):
+                if self.ear.mode is TurnMode.SERVER_VAD:  # of its own accord: nothing was asked for
+                    self._asking.asked(is_wish=False)
                 self.mouth.reply_started(response_id)
             case ReplyDone(status=status):
                 if status == "failed" and self.mouth.state in (State.THINKING, State.HOLDING):
@@ -184,7 +187,7 @@ class Talk:
             return [ToModel(AnswerTool(call.call_id, ENOUGH))]
         self._open_calls.add(call.call_id)
         present = frozenset(member.user_id for member in self._roster.members)
-        return [CallTool(call.call_id, call.name, call.arguments, self.answering, present)]
+        return [CallTool(call.call_id, call.name, call.arguments, self._asking.by, present)]
 
     def tool_answered(self, answer: ToolAnswered) -> list[Command]:
         """The last answer that is waited for is followed by a reply. A session that is gone waits for nothing: a new one is told the outcome as a note."""
@@ -199,7 +202,7 @@ class Talk:
 
     def typed(self, user_id: int) -> None:
         """A member typed: the next reply is about that."""
-        self.answering = user_id
+        self._asking.said(user_id)
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
         was_listening = self.mouth.state is State.LISTENING
@@ -245,6 +248,7 @@ class Talk:
 
     def forget(self, user_id: int, now: float) -> list[Command]:
         """The member is not to be heard any more."""
+        self._asking.forget(user_id)
         self._overlap_from_ms.pop(user_id, None)
         return self.follow(self.ear.forget(user_id, now), now)
 
@@ -276,11 +280,23 @@ class Talk:
         """A reply is asked for when one is owed and nobody has more to say."""
         if not self.is_pause(is_parting=is_parting):
             return []
+        is_wish = self._agenda.has_wish
         asked = self._agenda.ask()
         if asked:
+            self._asking.asked(is_wish=is_wish)
             # Nobody can have meant this reply with a "stop" whose words come late.
             self._wish_asked_at = now if self._agenda.is_wish_asked else float("-inf")
         return [*map(ToModel, asked), *(self.mouth.signal(Signal.ASKED) if asked else [])]
+
+    @property
+    def next_by(self) -> int | None:
+        """Whose words the next reply would answer."""
+        return self._asking.next_by(is_wish=self._agenda.has_wish)
+
+    @property
+    def answers(self) -> int | None:
+        """Whose words the reply in flight answers."""
+        return self._asking.by
 
     def is_pause(self, *, is_parting: bool = False) -> bool:
         """Nothing sounds and nobody speaks. For a goodbye people need not be silent."""
