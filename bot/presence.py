@@ -123,6 +123,9 @@ class Board:
     def off_record_now(self) -> tuple[str, int]:
         return self._off_record if self._wall() < self._off_record[1] else ("", 0)
 
+    def has(self, kind: type[Surface]) -> bool:
+        return any(type(one) is kind for one in self._surfaces)
+
     def add(self, surface: Surface) -> None:
         """A new panel takes the place of the one before."""
         self._surfaces = [one for one in self._surfaces if type(one) is not type(surface)] + [surface]
@@ -194,6 +197,11 @@ class Presence:
 
     def is_open(self, guild_id: int) -> bool:
         return guild_id in self._boards
+
+    def has(self, guild_id: int, kind: type[Surface]) -> bool:
+        """Whether the call is shown on a surface of this kind."""
+        found = self._boards.get(guild_id)
+        return found is not None and found[0].has(kind)
 
     def show(self, guild_id: int, shown: Shown) -> None:
         """Who is here, or is heard, has changed. Nothing happens without a call."""

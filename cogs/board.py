@@ -25,3 +25,12 @@ def keep_true(
     if isinstance(channel, (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread)):
         partial = channel.get_partial_message(message.id)
         presence_of(companion).add(guild_id, PanelMessage(companion.texts, locale, partial))
+
+
+def adopt(companion: Companion, interaction: discord.Interaction) -> None:
+    """A button was pressed on a panel while the call has none that is kept true (it was sent before a restart, say): it is the call's from now on."""
+    message, guild = interaction.message, interaction.guild
+    if message is None or guild is None or message.flags.ephemeral:
+        return
+    if not presence_of(companion).has(guild.id, PanelMessage):
+        keep_true(companion, guild.id, companion.locale_of(guild), message)

@@ -17,7 +17,7 @@ from bot.personas.persona import Persona
 from bot.presence import Shown, panel_words
 from bot.storage.consent import Scope
 from bot.texts import ENGLISH
-from cogs.board import presence_of
+from cogs.board import adopt, presence_of
 from cogs.consent_words import agreements, explanation, mode_words
 from cogs.permissions import member_of
 from cogs.presses import Presses
@@ -179,6 +179,7 @@ class ConsentButton(ui.Button[ui.View]):
         if self._is_limited:
             check_pace(self._companion, interaction)
         await self._action(self._companion, interaction)
+        adopt(self._companion, interaction)
 
 
 class ConsentView(ui.View):

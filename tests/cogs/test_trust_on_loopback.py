@@ -178,6 +178,14 @@ async def test_the_nickname_the_channel_and_the_panel_say_who_is_heard_and_are_p
     await until(lambda: stage.lounge.status == "" and stage.guild.nicknames.get(bot_id) is None)
 
 
+async def test_a_panel_that_nobody_told_us_of_is_kept_true_once_somebody_presses_it(
+    joined: tuple[Stage, MemberVoice, Interaction],
+) -> None:
+    stage, _, panel = joined
+    await stage.press(stage.alice, panel, EXPLAIN)
+    await until(lambda: "I hear 1 of 1" in panel.replies[-1].content)
+
+
 async def test_where_neither_is_allowed_the_call_goes_on_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
