@@ -6,6 +6,7 @@ A `KithError` says itself which sentence; anything else is a bug, which is logge
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import discord
 import structlog
@@ -13,6 +14,9 @@ from discord import app_commands
 
 from bot.errors import KithError
 from bot.texts import Texts
+
+EXPIRED: Final = 10062
+"""Discord's code for an interaction that was not answered within 3 s: it hears nothing that we say of it now."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +45,9 @@ def fault_sentence(texts: Texts, locale: str, error: Exception, command: str) ->
         error = cause
     if isinstance(error, app_commands.CommandOnCooldown):
         return texts.say(locale, "error-too-fast", seconds=math.ceil(error.retry_after))
+    if isinstance(error, discord.NotFound) and error.code == EXPIRED:
+        _log.info("interaction_expired", command=command)
+        return texts.say(locale, "error-unexpected")
     if isinstance(error, KithError):
         _log.info("command_refused", command=command, error=error.key)
         return _say(texts, locale, error)

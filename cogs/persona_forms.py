@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
@@ -30,10 +31,10 @@ Submit = Callable[[discord.Interaction, Draft], Awaitable[None]]
 
 
 class Form(ui.Modal):
-    """A form that answers its faults as commands do."""
+    """A form that answers its faults as commands do. Each has an id of its own: discord.py knows open forms by that alone, whoever fills them in."""
 
     def __init__(self, companion: Companion, title: str, name: str) -> None:
-        super().__init__(title=title[:TITLE_LIMIT], custom_id=name, timeout=900.0)
+        super().__init__(title=title[:TITLE_LIMIT], custom_id=f"{name}:{secrets.token_hex(8)}", timeout=900.0)
         self._texts = companion.texts
 
     async def on_error(  # type: ignore[override]  # discord.py's own Modal has no item here

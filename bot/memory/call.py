@@ -9,24 +9,25 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 import structlog
 
 from bot.errors import KithError
-from bot.memory.digest import Digester
 from bot.memory.grams import grams, likeness
 from bot.memory.keepable import is_sensitive, may_keep, tidy
-from bot.memory.notebook import LINE_CHARS, Finding, Note, Notebook, OffRecord
+from bot.memory.listening import Listening
+from bot.memory.notebook import Finding
 from bot.memory.recollection import SAME, Recollection
 from bot.memory.room import Room
-from bot.memory.shelves import Agreements, Memories, Recaps, Rules
+from bot.memory.shelves import Shelves
+from bot.memory.terms import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS, Outcome, Recall, language_of
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, Kind, Memory, Proposal, RecapPoint
+
+__all__ = ["RECAP_HOURS", "STRICT_DAYS", "USUAL_DAYS", "CallMemory", "Outcome", "Recall", "Shelves", "language_of"]
 
 RECALL_TOKENS: Final = 600
 CLOSE_S: Final = 20.0
@@ -37,54 +38,7 @@ REMEMBERED: Final = 40
 DROPPED: Final = 64
 """Texts that somebody threw away during the call; the digest does not bring them up again."""
 
-STRICT_DAYS: Final = 7
-"""So long a proposal waits for its subject where nothing is kept without a word of theirs."""
-
-USUAL_DAYS: Final = 1
-"""So long it can be dropped where what nobody dropped is kept."""
-
-RECAP_HOURS: Final = 24
-AGREEMENT_S: Final = 1.0
-"""How often it is looked at who agrees: a line counts if its member had agreed before it began."""
-
 _log = structlog.get_logger(__name__)
-
-
-class Outcome(StrEnum):
-    """What became of something that the model wanted remembered."""
-
-    KEPT = "kept"  # it is remembered now (or was already)
-    PROPOSED = "proposed"  # its subject is asked
-    NOT_AGREED = "not_agreed"  # speaker or subject does not want to be remembered, or paused
-    OFF_RECORD = "off_record"
-    OFF = "off"  # the server keeps nothing
-    FULL = "full"  # enough for one call
-    UNCLEAR = "unclear"  # no short statement about a person
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """What a room may be told. `is_withdrawn`: something that the model was told before may not be known to somebody who is here now, or is forgotten."""
-
-    memories: tuple[Memory, ...]
-    is_withdrawn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Shelves:
-    """Where a call's memory is kept, and by whose leave. `writing` keeps what changes the shelves apart."""
-
-    memories: Memories
-    recaps: Recaps
-    agreements: Agreements
-    rules: Rules
-    digester: Digester | None
-    now: Callable[[], datetime]
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def agreed(self, guild_id: int, user_id: int, scope: Scope) -> bool:
-        """Whether this agreement has effect: none has without the one to be heard."""
-        return self.agreements.allowed(guild_id, user_id) and self.agreements.allowed(guild_id, user_id, scope)
 
 
 class CallMemory:
@@ -109,15 +63,7 @@ class CallMemory:
         self._shelves = shelves
         self._closed = closed
         self._is_closed = False
-        self._notebook = Notebook()
-        self._off_record = OffRecord()
-        self._off_until = float("-inf")
-        self._now = float("-inf")
-        self._looked_at = float("-inf")
-        self._since: dict[Scope, dict[int, float]] = {Scope.REMEMBER: {}, Scope.TRANSCRIPT: {}}
-        self._heard_last: dict[int, frozenset[int]] = {}  # bounded by who spoke in the call
-        self._names: dict[int, str] = {}  # bounded by who came to the call
-        self._is_context = False
+        self._listening = Listening(self._who)
         self._told: set[str] = set()  # bounded by the recollection
         self._used: set[str] = set()  # bounded by the recollection
         self._fresh: set[str] = set()  # bounded by REMEMBERED
@@ -125,7 +71,6 @@ class CallMemory:
         self._asked: set[int] = set()  # bounded by who is in the call
         self._dropped: deque[tuple[int, frozenset[str]]] = deque(maxlen=DROPPED)
         self._remembered = 0
-        self._look()
 
     # ------------------------------------------------------------------------ telling
 
@@ -157,7 +102,7 @@ class CallMemory:
         if not present or self.mode is MemoryMode.OFF:
             return ()
         now = self._shelves.now()
-        about = [user_id for user_id, name in self._names.items() if name and name in words.casefold()]
+        about = self._listening.named(words)
         found = self.recollection.search(words, Room(self.guild_id, present), limit, now, about)
         self._tell(found, now)
         return found
@@ -174,75 +119,29 @@ class CallMemory:
         return is_on and memory is not None and self.recollection.may_tell(memory, room, now)
 
     def _is_known(self, subject_id: int) -> bool:
-        return subject_id == ROOM or self._shelves.agreed(self.guild_id, subject_id, Scope.REMEMBER)
+        return subject_id == ROOM or self._may_keep_of(subject_id)
 
     # ------------------------------------------------------------------------ listening
 
     def observe(self, event: object, now: float) -> None:
-        """One of the call's observers: lines of the talk (`Caption`, known by their `heard_by`) go into the notebook, names (`MemberPresent`) are learned.
-
-        What happens in a call is told by the layer above, so it is known by its fields.
-        """
-        self._now = max(self._now, now)
-        if now - self._looked_at >= AGREEMENT_S:
-            self._look()
-        if getattr(event, "heard_by", None) is not None and hasattr(event, "speaker"):
-            self._note(event)
-        elif (member := getattr(event, "member", None)) is not None:
-            self._names[member.user_id] = str(member.name).casefold()
+        """One of the call's observers: lines of the talk go into the notebook, names are learned."""
+        self._listening.observe(event, now, is_noting=self.mode is not MemoryMode.OFF and not self._is_closed)
 
     def go_off_record(self, until: float) -> None:
         """Nothing of what is said from now until then enters the notebook. Monotonic seconds."""
-        self._off_record.begin(self._now, until)
-        self._off_until = max(self._off_until, until)
+        self._listening.go_off_record(until)
 
     def is_off_record(self, now: float) -> bool:
-        return now < self._off_until
+        return self._listening.is_off_record(now)
 
     def forget_member(self, user_id: int) -> None:
         """They withdrew, or were forgotten: whatever they said in this call is gone from here."""
-        self._notebook.forget(user_id)
-        for since in self._since.values():
-            since.pop(user_id, None)
+        self._listening.forget(user_id)
 
-    def _note(self, line: object) -> None:
-        kind, user_id = str(getattr(line, "kind", "")), getattr(line, "user_id", None)
-        heard_by: frozenset[int] = getattr(line, "heard_by", frozenset())
-        started_at: float = getattr(line, "started_at", self._now)
-        text = " ".join(str(getattr(line, "text", "")).split())[:LINE_CHARS]
-        if user_id is not None:
-            self._heard_last[user_id] = heard_by
-        is_off = self._off_record.covers(started_at, getattr(line, "ended_at", self._now))
-        if not text or is_off or self.mode is MemoryMode.OFF or self._is_closed:
-            self._is_context = False
-            return
-        if kind == "heard":
-            # An answer to somebody whose line is not noted may repeat it.
-            if self._is_context:
-                self._notebook.add(Note(None, "", text, heard_by))
-        elif user_id is not None:
-            self._look()
-            agreed = {scope: self._agreed_since(user_id, scope, started_at) for scope in self._since}
-            self._is_context = any(agreed.values())
-            if self._is_context:
-                name = str(getattr(line, "speaker", ""))
-                note = Note(user_id, name, text, heard_by | {user_id}, agreed[Scope.REMEMBER], agreed[Scope.TRANSCRIPT])
-                self._notebook.add(note)
-
-    def _look(self) -> None:
-        """Who agrees to what, and since when as far as this call can tell."""
-        self._looked_at = self._now
-        heard = self._shelves.agreements.who(self.guild_id)
-        for scope, since in self._since.items():
-            agreed = (self._shelves.agreements.who(self.guild_id, scope) & heard) - self.paused
-            for user_id in since.keys() - agreed:
-                del since[user_id]
-            for user_id in agreed - since.keys():
-                since[user_id] = self._now
-
-    def _agreed_since(self, user_id: int, scope: Scope, started_at: float) -> bool:
-        since = self._since[scope].get(user_id)
-        return since is not None and since <= started_at
+    def _who(self, scope: Scope) -> frozenset[int]:
+        """Who agrees to it at present, with effect."""
+        agreements = self._shelves.agreements
+        return (agreements.who(self.guild_id, scope) & agreements.who(self.guild_id)) - self.paused
 
     def _may_keep_of(self, user_id: int, scope: Scope = Scope.REMEMBER) -> bool:
         return user_id not in self.paused and self._shelves.agreed(self.guild_id, user_id, scope)
@@ -273,7 +172,8 @@ class CallMemory:
             return refusal
         self._remembered += 1
         # Whoever came after the words were spoken did not hear them.
-        heard_by = (present & self._heard_last.get(speaker_id, present)) | {speaker_id}
+        witnesses = self._listening.heard_last(speaker_id)
+        heard_by = (present if witnesses is None else present & witnesses) | {speaker_id}
         async with self._shelves.writing:
             known = self.recollection.alike(subject_id, text)
             if known is not None and tidy(known.text).casefold() == text.casefold() and heard_by <= known.heard_by:
@@ -288,7 +188,7 @@ class CallMemory:
     def _refusal(self, text: str, subject_id: int, speaker_id: int) -> Outcome | None:
         if self.mode is MemoryMode.OFF:
             return Outcome.OFF
-        if self.is_off_record(self._now):
+        if self.is_off_record(self._listening.now):
             return Outcome.OFF_RECORD
         if not (self._may_keep_of(speaker_id) and self._may_keep_of(subject_id)):
             return Outcome.NOT_AGREED
@@ -376,6 +276,10 @@ class CallMemory:
                 self.recollection.drop([memory_id])
         self._last = None
 
+    def refresh(self) -> None:
+        """What may be told has changed without a memory having changed."""
+        self._last = None
+
     def unwanted(self, user_id: int, text: str) -> None:
         self._dropped.append((user_id, grams(text)))
 
@@ -405,7 +309,7 @@ class CallMemory:
         except KithError as error:
             _log.warning("memory_not_digested", reason=type(error).__name__)
         finally:
-            self._notebook.clear()
+            self._listening.notebook.clear()
             self._closed(self)
         return frozenset(user_id for user_id in self._asked if self._may_keep_of(user_id))
 
@@ -417,9 +321,9 @@ class CallMemory:
     async def _digest(self) -> None:
         self.mode = (await self._shelves.rules.get(self.guild_id)).memory
         self._retain()
-        if self._shelves.digester is None or self.mode is MemoryMode.OFF or not self._notebook.has_members:
+        if self._shelves.digester is None or self.mode is MemoryMode.OFF or not self._listening.notebook.has_members:
             return
-        lines, language = self._notebook.lines(), language_of(self._notebook.text_of_members())
+        lines, language = self._listening.notebook.lines(), language_of(self._listening.notebook.text_of_members())
         async with asyncio.timeout(DIGEST_S):
             points = await self._shelves.digester.digest(lines, language)
         async with self._shelves.writing:
@@ -427,13 +331,13 @@ class CallMemory:
             self.mode = (await self._shelves.rules.get(self.guild_id)).memory
             self._retain()
             if self.mode is not MemoryMode.OFF:
-                found = [one for one in self._notebook.findings(points) if self._is_welcome(one)]
+                found = [one for one in self._listening.notebook.findings(points) if self._is_welcome(one)]
                 await self._propose([self._proposed(one) for one in found if one.point.kind is not Kind.DIGEST])
                 await self._write_recap([one for one in found if one.point.kind is Kind.DIGEST])
 
     def _retain(self) -> None:
         members = self._shelves.agreements.who(self.guild_id)
-        self._notebook.retain(
+        self._listening.notebook.retain(
             [user_id for user_id in members if self._may_keep_of(user_id)],
             [user_id for user_id in members if self._may_keep_of(user_id, Scope.TRANSCRIPT)],
         )
@@ -471,10 +375,3 @@ class CallMemory:
         ]
         if points:
             await self._shelves.recaps.add(points)
-
-
-def language_of(text: str) -> str:
-    """`zh-CN` or `en`: of a text that may hold both, the one with more to say."""
-    chinese = sum("\u3400" <= char <= "\u9fff" for char in text)
-    words = len([word for word in text.split() if word.isascii() and any(map(str.isalpha, word))])
-    return "zh-CN" if chinese / 1.6 > words else "en"

@@ -21,7 +21,7 @@ from bot.storage.memories import Kind
 POINTS: Final = 24
 """Of one talk; what a model writes beyond that is not read."""
 
-ATTEMPTS: Final = 200
+ATTEMPTS: Final = 80
 """Places in an answer where an object may begin; each that does not is read in vain."""
 
 ANSWER_CHARS: Final = 16_000

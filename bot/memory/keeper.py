@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.errors import KithError
-from bot.memory.call import USUAL_DAYS, CallMemory, Outcome, Recall, Shelves
+from bot.memory.call import CallMemory
 from bot.memory.digest import Digester
 from bot.memory.grams import grams, likeness
 from bot.memory.keepable import may_keep, tidy
 from bot.memory.recollection import SAME
-from bot.memory.shelves import Agreements, Choices, Memories, Recaps, Rules
+from bot.memory.shelves import Agreements, Choices, Memories, Recaps, Rules, Shelves
+from bot.memory.terms import USUAL_DAYS, Outcome, Recall
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
@@ -174,7 +175,7 @@ class Keeper:
             call.erased(user_id)
 
     async def pause(self, guild_id: int, user_id: int, is_paused: bool) -> None:
-        """Nothing new of the member is kept or proposed until they say so."""
+        """Nothing new of the member is kept or proposed, and nothing of what is there is told, until they say so."""
         for call in self._calls(guild_id):
             if is_paused:
                 call.paused.add(user_id)
@@ -182,6 +183,7 @@ class Keeper:
         for call in self._calls(guild_id):
             if not is_paused:
                 call.paused.discard(user_id)
+            call.refresh()
 
     async def is_paused(self, guild_id: int, user_id: int) -> bool:
         return bool(await self._choices.get(guild_id, user_id, PAUSED))

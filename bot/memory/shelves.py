@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from bot.memory.digest import Digester
 from bot.storage.consent import Scope
 from bot.storage.guilds import GuildSettings
 from bot.storage.memories import Memory, Proposal, RecapPoint
@@ -65,3 +68,20 @@ class Rules(Protocol):
     """`bot.storage.guilds.GuildSettingsRepository`."""
 
     async def get(self, guild_id: int) -> GuildSettings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Where a call's memory is kept, and by whose leave. `writing` keeps what changes the shelves apart."""
+
+    memories: Memories
+    recaps: Recaps
+    agreements: Agreements
+    rules: Rules
+    digester: Digester | None
+    now: Callable[[], datetime]
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def agreed(self, guild_id: int, user_id: int, scope: Scope) -> bool:
+        """Whether this agreement has effect: none has without the one to be heard."""
+        return self.agreements.allowed(guild_id, user_id) and self.agreements.allowed(guild_id, user_id, scope)

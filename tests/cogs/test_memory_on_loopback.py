@@ -346,9 +346,6 @@ async def test_a_pause_keeps_what_is_there_and_nothing_new(house: House) -> None
     assert sorted(await house.kept()) == ["likes moss", "wants a fern"]
 
 
-@pytest.mark.xfail(
-    reason="a pause keeps nothing new, but a call that is on still brings up what is there", strict=False
-)
 async def test_while_a_member_pauses_nothing_of_theirs_is_brought_up_in_the_call_that_is_on(house: House) -> None:
     stage, alice = house.stage, house.alice
     await house.remember("likes moss")
