@@ -1,0 +1,97 @@
+"""What a call's memory hears: lines into the notebook, as far as their members agreed, and who spoke before whom. Times: monotonic seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bot.memory.notebook import LINE_CHARS, Note, Notebook, OffRecord
+from bot.storage.consent import Scope
+
+AGREEMENT_S: Final = 1.0
+"""How often it is looked at who agrees: a line counts if its member had agreed before it began."""
+
+
+class Listening:
+    """`agreed` says who agrees to a scope at present, with effect. What happens in a call is told by the layer above, so it is known by its fields."""
+
+    def __init__(self, agreed: Callable[[Scope], frozenset[int]]) -> None:
+        self.notebook = Notebook()
+        self.now = float("-inf")
+        self._agreed = agreed
+        self._off_record = OffRecord()
+        self._off_until = float("-inf")
+        self._looked_at = float("-inf")
+        self._since: dict[Scope, dict[int, float]] = {Scope.REMEMBER: {}, Scope.TRANSCRIPT: {}}
+        self._heard_last: dict[int, frozenset[int]] = {}  # bounded by who spoke in the call
+        self._names: dict[int, str] = {}  # bounded by who came to the call
+        self._is_context = False
+        self._look()
+
+    def observe(self, event: object, now: float, *, is_noting: bool) -> None:
+        """Lines of the talk (`Caption`, known by their `heard_by`) and names (`MemberPresent`, by their `member`)."""
+        self.now = max(self.now, now)
+        if now - self._looked_at >= AGREEMENT_S:
+            self._look()
+        if getattr(event, "heard_by", None) is not None and hasattr(event, "speaker"):
+            self._hear(event, is_noting)
+        elif (member := getattr(event, "member", None)) is not None:
+            self._names[member.user_id] = str(member.name).casefold()
+
+    def heard_last(self, user_id: int) -> frozenset[int] | None:
+        """Who heard the member's latest line; `None`: they have said nothing."""
+        return self._heard_last.get(user_id)
+
+    def named(self, words: str) -> list[int]:
+        """Whom the words name."""
+        return [user_id for user_id, name in self._names.items() if name and name in words.casefold()]
+
+    def go_off_record(self, until: float) -> None:
+        self._off_record.begin(self.now, until)
+        self._off_until = max(self._off_until, until)
+
+    def is_off_record(self, now: float) -> bool:
+        return now < self._off_until
+
+    def forget(self, user_id: int) -> None:
+        """Their lines are gone; what they say from now on counts if they (still) agree."""
+        self.notebook.forget(user_id)
+        for since in self._since.values():
+            since.pop(user_id, None)
+
+    def _hear(self, line: object, is_noting: bool) -> None:
+        user_id: int | None = getattr(line, "user_id", None)
+        heard_by: frozenset[int] = getattr(line, "heard_by", frozenset())
+        started_at: float = getattr(line, "started_at", self.now)
+        text = " ".join(str(getattr(line, "text", "")).split())[:LINE_CHARS]
+        if user_id is not None:
+            self._heard_last[user_id] = heard_by
+        if not text or not is_noting or self._off_record.covers(started_at, getattr(line, "ended_at", self.now)):
+            self._is_context = False
+        elif user_id is not None:
+            self._note(user_id, str(getattr(line, "speaker", "")), text, heard_by | {user_id}, started_at)
+        elif self._is_context:
+            # An answer to somebody whose line is not noted may repeat it.
+            self.notebook.add(Note(None, "", text, heard_by))
+
+    def _note(self, user_id: int, name: str, text: str, heard_by: frozenset[int], started_at: float) -> None:
+        self._look()
+        for_memory = self._had_agreed(user_id, Scope.REMEMBER, started_at)
+        for_recap = self._had_agreed(user_id, Scope.TRANSCRIPT, started_at)
+        self._is_context = for_memory or for_recap
+        if self._is_context:
+            self.notebook.add(Note(user_id, name, text, heard_by, for_memory, for_recap))
+
+    def _look(self) -> None:
+        """Who agrees to what, and since when as far as this call can tell."""
+        self._looked_at = self.now
+        for scope, since in self._since.items():
+            agreed = self._agreed(scope)
+            for user_id in since.keys() - agreed:
+                del since[user_id]
+            for user_id in agreed - since.keys():
+                since[user_id] = self.now
+
+    def _had_agreed(self, user_id: int, scope: Scope, started_at: float) -> bool:
+        since = self._since[scope].get(user_id)
+        return since is not None and since <= started_at
