@@ -125,6 +125,9 @@ class Privacy(
             await interaction.response.send_message(f"{words}\n{link}", ephemeral=True)
             return
         path = FOLDER / POLICIES[catalogue_of(locale)]
+        if not path.is_file():  # installed without its pages
+            await interaction.response.send_message(words, ephemeral=True)
+            return
         file = discord.File(io.BytesIO(path.read_bytes()), filename=path.name)
         attached = self._texts.say(locale, "privacy-policy-file")
         await interaction.response.send_message(f"{words}\n{attached}", file=file, ephemeral=True)
