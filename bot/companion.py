@@ -51,6 +51,7 @@ from bot.stores import Stores
 from bot.texts import ENGLISH, Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
+from bot.voices import voice_for
 
 JOIN_S: Final = 30.0
 LOCALES_KEPT: Final = 4096
@@ -122,6 +123,7 @@ class Companion:
             settings=self.guilds.get,
             may_talk=may_talk,
             open_memory=self._open_memory,
+            voice=lambda persona, chosen: voice_for(persona, settings.provider, chosen.voice, library.all()),
             tools=self.errands.specs,
             run_tool=self.errands.run,
             open_budget=self.spending.open_call,

@@ -47,10 +47,16 @@ class Errands:
 
         self.reminders = Reminders(repository, self._say, self._write, now)
         self._toolbox = Toolbox(self.reminders, _search(settings), now)
+        self._has_search = has_built_in_search or settings.kith_search_url is not None
         self._has_built_in_search = has_built_in_search
         self._texts = texts
         self._calls = calls
         self._now = now
+
+    @property
+    def has_search(self) -> bool:
+        """There is a web search: the operator's, or the model's own."""
+        return self._has_search
 
     # ------------------------------------------------------------------ the model's calls
 

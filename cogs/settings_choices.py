@@ -28,6 +28,7 @@ async def words_for(companion: Companion, guild_id: int, locale: str) -> Words:
         {voice: persona.name_in(locale) for voice, persona in _voices(companion).items()},
         companion.settings.kith_currency,
         _limits(companion),
+        idle=frozenset() if companion.errands.has_search else frozenset({"web_search"}),
     )
 
 

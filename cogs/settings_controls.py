@@ -22,7 +22,6 @@ from bot.storage.guilds import (
     Switch,
     Unit,
     Write,
-    names_in,
     row_of,
 )
 from cogs.settings_values import NONE, as_typed, mark_of
@@ -102,7 +101,7 @@ def page_view(words: Words, settings: GuildSettings, section: Section | None, no
             placeholder=words.say("settings-change"),
             row=1,
         )
-        for name in names_in(section, type(settings)):
+        for name in words.shown(section):
             menu.add_option(
                 label=words.name(name)[:OPTION_LIMIT],
                 value=_choice(name, getattr(settings, name), type(settings)),

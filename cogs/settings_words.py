@@ -57,6 +57,7 @@ class Words:
         voices: voice to the name of a persona who speaks with it.
         currency: the operator's.
         limits: setting to the most that the operator allows, which is in force where nothing is chosen.
+        idle: settings that would do nothing here, and are not shown.
     """
 
     texts: Texts
@@ -65,10 +66,15 @@ class Words:
     voices: Mapping[str, str] = field(default_factory=dict)
     currency: str = "USD"
     limits: Mapping[str, int | float] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
     model: type[GuildSettings] = GuildSettings
 
     def say(self, key: str, **values: str | float) -> str:
         return self.texts.say(self.locale, key, **values)
+
+    def shown(self, section: Section) -> tuple[str, ...]:
+        """The settings of a page."""
+        return tuple(name for name in names_in(section, self.model) if name not in self.idle)
 
     def name(self, setting: str) -> str:
         return self.say(key_of(setting))
@@ -134,8 +140,7 @@ def key_of(setting: str) -> str:
 
 def page(words: Words, settings: GuildSettings, section: Section, told: str = "") -> str:
     """A page of the panel: a title and a line a setting. `told`: what has just happened."""
-    names = names_in(section, type(settings))
-    lines = [words.say(PAGES[section]), *(words.line(name, getattr(settings, name)) for name in names)]
+    lines = [words.say(PAGES[section]), *(words.line(name, getattr(settings, name)) for name in words.shown(section))]
     return shortened("\n".join([told, *lines] if told else lines), MESSAGE_LIMIT)
 
 

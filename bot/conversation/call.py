@@ -152,7 +152,9 @@ class Call:
         return self._config(heard, self._told)
 
     def _config(self, roster: Iterable[str] = (), memories: Iterable[str] = ()) -> SessionConfig:
-        return config_of(self.persona, self._options, roster, self.scene, memories, self._tools(), self.settings.voice)
+        choose = self._services.voice
+        voice = choose(self.persona, self.settings) if choose is not None else None
+        return config_of(self.persona, self._options, roster, self.scene, memories, self._tools(), voice)
 
     def choose_persona(self, persona: Persona) -> None:
         """The call goes on as someone else."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from bot.memory.tokens import tokens
 from bot.personas.persona import Language, Persona
 from bot.personas.scenes import Scene, described
 from bot.realtime.events import Attribution
@@ -93,12 +94,6 @@ def compose(
             left -= tokens(part)
             extras.append(part)
     return "\n\n".join([*head, *extras, *rules, *tail])
-
-
-def tokens(text: str) -> int:
-    """About how many tokens a model counts: one for a Chinese character, one for four others."""
-    wide = sum(ord(char) > 0x2E7F for char in text)
-    return wide + (len(text) - wide + 3) // 4
 
 
 def _head(persona: Persona, language: Language) -> str:

@@ -51,6 +51,7 @@ class CallServices:
         call_log: when and where there was a call.
         settings: what a guild chose.
         may_talk: (settings, role ids): may such a member talk with it?
+        voice: (persona, settings): who is heard, of the provider's voices; `None`: the persona's own.
         open_memory: (guild_id, channel_id): what this call remembers; `None`: nothing.
         tools: (persona, settings, whether there is memory): what the model is offered.
         run_tool: answers a call of the model.
@@ -72,6 +73,7 @@ class CallServices:
     observers: Callable[[int], Iterable[Observer]] | None = None
     settings: Callable[[int], Awaitable[GuildSettings]] | None = None
     may_talk: Callable[[GuildSettings, frozenset[int]], bool] | None = None
+    voice: Callable[[Persona, GuildSettings], str | None] | None = None
     open_memory: Callable[[int, int], Awaitable[CallMemory | None]] | None = None
     tools: Callable[[Persona, GuildSettings, bool], tuple[ToolSpec, ...]] | None = None
     run_tool: Callable[[Call, CallTool], Awaitable[ToolAnswered]] | None = None
