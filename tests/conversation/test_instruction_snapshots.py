@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation.instructions import BUDGET_TOKENS, compose, tokens
+from bot.conversation.instructions import BUDGET_TOKENS, compose
+from bot.memory.tokens import tokens
 from bot.personas.library import Library
 from bot.personas.persona import Persona
 from bot.personas.scenes import SCENES

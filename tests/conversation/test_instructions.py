@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation.instructions import BUDGET_TOKENS, compose, tokens
+from bot.conversation.instructions import BUDGET_TOKENS, compose
+from bot.memory.tokens import tokens
 from bot.personas.persona import Persona, parse_persona
 from bot.personas.scenes import SCENES, custom_scene
 from bot.realtime.events import Attribution
