@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from bot.settings import Settings
 from bot.texts import Texts
 
-KNOWN: Final = date(2026, 11, 21)
-"""When these facts were last gone through."""
+STEPFUN_KNOWN: Final = date(2026, 6, 13)
+LOCAL_KNOWN: Final = date(2026, 11, 21)
+"""How old the knowledge is: the last day on which the sources were read."""
 
 Values = tuple[tuple[str, str], ...]
 Fact = tuple[str, Values]
@@ -43,7 +44,7 @@ class Provenance:
     undisclosed: tuple[Fact, ...]
     data: tuple[Fact, ...]
     sources: tuple[str, ...]
-    known: date = KNOWN
+    known: date
 
 
 _STEPFUN_SOURCES: Final = (
@@ -80,6 +81,7 @@ def provenance(settings: Settings, texts: Texts, locale: str) -> Provenance:
             *_digest(settings),
         ),
         sources=_STEPFUN_SOURCES,
+        known=STEPFUN_KNOWN,
     )
 
 
@@ -137,6 +139,7 @@ def _local(settings: Settings, texts: Texts, locale: str) -> Provenance:
         undisclosed=(_plain("provenance-local-recordings"), *unknown),
         data=services or kept,
         sources=_LOCAL_SOURCES,
+        known=LOCAL_KNOWN,
     )
 
 

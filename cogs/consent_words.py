@@ -38,10 +38,10 @@ def explanation(texts: Texts, locale: str, model: str, settings: GuildSettings) 
         case MemoryMode.STRICT:
             recap = texts.say(locale, "consent-keeps-recap", hours=RECAP_HOURS)
             keeps = texts.say(locale, "consent-keeps-strict", offered=STRICT_DAYS, days=days)
-            lines.append(f"{keeps} {recap}")
+            lines += [keeps, recap]
         case MemoryMode.USUAL:
             recap = texts.say(locale, "consent-keeps-recap", hours=RECAP_HOURS)
-            lines.append(f"{texts.say(locale, 'consent-keeps-usual', days=days)} {recap}")
+            lines += [texts.say(locale, "consent-keeps-usual", days=days), recap]
     lines += [texts.say(locale, "consent-keeps-rest"), texts.say(locale, "consent-way-back")]
     return "\n".join(lines)
 

@@ -75,7 +75,7 @@ async def stop(companion: Companion, interaction: discord.Interaction, scope: Sc
         key = REPLIES[(scope, False)]
     told = texts.say(locale, key)
     if scope is Scope.LISTEN and before - {Scope.LISTEN}:
-        told = f"{told} {texts.say(locale, 'consent-stopped-rest')}"
+        told = f"{told}\n{texts.say(locale, 'consent-stopped-rest')}"
     await interaction.edit_original_response(content=told)
 
 
@@ -102,7 +102,7 @@ async def _told(companion: Companion, member: discord.Member, locale: str, scope
         sentences.append(mode_words(companion.texts, locale, settings.memory))
     if scope in now and Scope.LISTEN not in now:
         sentences.append(companion.texts.say(locale, "consent-unheard"))
-    return " ".join(sentences)
+    return "\n".join(sentences)
 
 
 async def remember(companion: Companion, interaction: discord.Interaction) -> None:

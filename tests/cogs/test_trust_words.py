@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.provenance import KNOWN, card_words, provenance, region_key
+from bot.provenance import card_words, provenance, region_key
 from bot.receipt import by_model, kept_lines, money, seconds, sent_lines
 from bot.settings import Settings, load_settings
 from bot.storage.consent import NOTICE_VERSION, Scope
@@ -117,11 +117,12 @@ def test_every_card_says_what_is_known_what_is_not_and_when_that_was_looked_at(
     chosen: dict[str, Any], locale: str
 ) -> None:
     settings = settings_of(**chosen)
-    words = card_words(TEXTS, locale, provenance(settings, TEXTS, locale))
+    card = provenance(settings, TEXTS, locale)
+    words = card_words(TEXTS, locale, card)
     assert len(words) <= 2000
     for key in ("provenance-disclosed", "provenance-undisclosed", "provenance-data"):
         assert TEXTS.say(locale, key) in words
-    noon = datetime(KNOWN.year, KNOWN.month, KNOWN.day, 12, tzinfo=UTC)
+    noon = datetime(card.known.year, card.known.month, card.known.day, 12, tzinfo=UTC)
     assert f"<t:{int(noon.timestamp())}:D>" in words
     assert "https://" in words
 
