@@ -21,6 +21,7 @@ from bot.app import Companion, KithBot, open_companion
 from bot.conversation.session import Observer
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.discord_server import DiscordServer
+from bot.rehearsal.disk import Disk
 from bot.rehearsal.people import Actor
 from bot.rehearsal.scene import PersonOfScene, Scene
 from bot.rehearsal.voice_server import VoiceServer
@@ -48,6 +49,7 @@ class House:
         self.discord: DiscordServer
         self.companion: Companion
         self.bot: KithBot
+        self.disk: Disk
 
     async def __aenter__(self) -> Self:
         try:
@@ -65,6 +67,8 @@ class House:
     async def _open(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kith-rehearsal-")))
         self.certificate = make_certificate(folder / "tls")
+        self.disk = Disk(folder / "house" / "kith.sqlite3")
+        (folder / "house").mkdir()
         self._trust(self.certificate.bundle)
         tls = self.certificate.server_context()
         self.voice = await self._stack.enter_async_context(VoiceServer(tls))
@@ -88,7 +92,7 @@ class House:
             "discord_token": TOKEN,
             "discord_api_base": self.discord.api_base,
             "kith_provider": self._provider,
-            "kith_database_url": f"sqlite+aiosqlite:///{folder / 'kith.sqlite3'}",
+            "kith_database_url": f"sqlite+aiosqlite:///{folder / 'house' / 'kith.sqlite3'}",
             "kith_responses_per_minute": 60 if self._provider == "local" else 10,
         }
         return load_settings(**{**given, **self._settings})

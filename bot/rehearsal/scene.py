@@ -11,6 +11,8 @@ Each step has exactly one verb:
     enters = "Lounge" · leaves = true · runs = "persona use" (with `options`) · presses = "allow" · says = "…" · plays = "file.wav"
     interrupts = "…" (with `after_ms` of the reply heard) · waits_ms = 500 · types = "…" (the /say command)
     chooses = { menu = "channel", values = ["Lounge"] } (from the newest menu whose id or placeholder holds `menu`; by the names it shows)
+    searches = "sealed" (the files of the database hold what is remembered, encrypted) · searches = "gone" (and nothing of all that was found so
+    far); both with `clear`, words that may stand nowhere in them
 
 A command takes `options` and `attaches` (the text of a file for its attachment, by option name: `{ file = "…" }`). Where a command, a button or a
 choice opens a form, `fills` is what is written into it, by field (a list for a menu in it). A step may say what must follow: `reply` (a pattern the companion's words must match, as far as they were heard), `reads` (a pattern
@@ -22,14 +24,26 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bot.errors import KithError
 
 SCENES: Final = Path(__file__).parent / "scenes"
-VERBS: Final = ("enters", "leaves", "runs", "presses", "chooses", "says", "plays", "interrupts", "waits_ms", "types")
+VERBS: Final = (
+    "enters",
+    "leaves",
+    "runs",
+    "presses",
+    "chooses",
+    "says",
+    "plays",
+    "interrupts",
+    "waits_ms",
+    "types",
+    "searches",
+)
 
 
 class SceneError(KithError):
@@ -74,6 +88,8 @@ class Step(BaseModel):
     after_ms: int = Field(default=1500, ge=0)
     waits_ms: int | None = Field(default=None, ge=0)
     types: str | None = None
+    searches: Literal["sealed", "gone"] | None = None
+    clear: list[str] = Field(default_factory=list)
     reply: str | None = None
     reads: str | None = None
 
@@ -92,7 +108,7 @@ class Step(BaseModel):
         used = [verb for verb in VERBS if getattr(self, verb) is not None]
         if len(used) != 1:
             raise ValueError(f"expected exactly one of {', '.join(VERBS)}; found {', '.join(used) or 'none'}")
-        if self.who is None and self.waits_ms is None:
+        if self.who is None and self.waits_ms is None and self.searches is None:
             raise ValueError("expected `who` does it")
         return self
 

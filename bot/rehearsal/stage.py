@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bot.audio.soundfile import read_sound
 from bot.conversation.events import Caption, CaptionKind, Command, Event, PlayoutStarted, TurnMeasured
+from bot.rehearsal.disk import SealedValue
 from bot.rehearsal.house import House
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.people import Actor
@@ -29,7 +30,7 @@ from bot.rehearsal.world import Message
 REPLY_S: Final = 25.0
 SETTLE_S: Final = 0.35
 SOUNDING_S: Final = 0.1
-FOUND_S: Final = 5.0
+FOUND_S: Final = 10.0
 
 Progress = Callable[[str], None]
 
@@ -45,6 +46,7 @@ class Stage:
         self._replies_begun = 0
         self._interruptions: list[float] = []
         self._witness: Actor | None = None
+        self._sealed: frozenset[SealedValue] = frozenset()  # everything that a search has found so far
         self.actors = {part.name: house.actor(part) for part in scene.people}
         self.report = Report(scene.title, house.world.bot.name, time.monotonic())
         house.observe(self._observe)
@@ -97,6 +99,9 @@ class Stage:
     async def _play(self, number: int, step: Step, following: Step | None) -> None:
         if step.waits_ms is not None:
             await asyncio.sleep(step.waits_ms / 1000)
+            return
+        if step.searches is not None:
+            await self._searches(number, step)
             return
         assert step.who is not None
         actor = self.actors[step.who]
@@ -188,6 +193,24 @@ class Stage:
         """Newest first."""
         readers = (None, actor.person.user_id)
         return [one for one in reversed(self._house.world.messages.values()) if one.ephemeral_for in readers]
+
+    async def _searches(self, number: int, step: Step) -> None:
+        """Every file of the database, byte by byte."""
+        disk = self._house.disk
+        self._tell(f"[dim]every file of the database is searched: what is remembered is {step.searches}[/dim]")
+        if step.searches == "sealed":
+            sealed = await asyncio.to_thread(disk.sealed)
+            lying = [value for value in sealed if await asyncio.to_thread(disk.is_lying, value)]
+            self._sealed |= sealed
+            found = f"{len(lying)} of {len(sealed)} found in the files"
+            self._check(number, "sealed bytes in the files", found, bool(sealed) and len(lying) == len(sealed))
+        else:
+            traces = {name for value in self._sealed for name in await asyncio.to_thread(disk.traces, value)}
+            found = f"{len(self._sealed)} sought, traces in {', '.join(sorted(traces)) or 'no file'}"
+            self._check(number, "no trace of what was forgotten", found, bool(self._sealed) and not traces)
+        for words in step.clear:
+            files = await asyncio.to_thread(disk.files_with_words, words)
+            self._check(number, f"{words!r} nowhere in clear", ", ".join(files) or "nowhere", not files)
 
     async def _says(self, _: int, actor: Actor, step: Step) -> None:
         assert step.says is not None
