@@ -16,10 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError
 from bot.storage.aggregate import Aggregate
-from bot.storage.tables import ChannelPersonaRow, GuildPersonaRow, MemberPersonaRow
+from bot.storage.tables import ChannelPersonaRow, GuildPersonaRow, MemberPersonaRow, PersonaFilesRow
 
 PERSONAS: Final = 64
 """Of one guild."""
+
+GUILD_FILES_BYTES: Final = 32 * 1024 * 1024
+"""Of the pictures and files of all of a guild's personas."""
+
+ALL_FILES_BYTES: Final = 256 * 1024 * 1024
+"""Of all guilds' together: forgetting writes SQLite's file anew, and the time for that was promised."""
 
 CHOICES: Final = 500
 """Channels of a guild with somebody of their own: as many as a guild has channels."""
@@ -42,11 +48,25 @@ class StoredPersona:
     is_approved: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFiles:
+    """What a card brought besides its text; `assets`: an archive that this module does not open."""
+
+    format: str
+    picture: bytes | None = None
+    picture_path: str = ""
+    assets: bytes | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.picture or b"") + len(self.assets or b"")
+
+
 class PersonaRepository(Aggregate):
     """Raises `StorageError` when the database fails; what returned is on the disk."""
 
     name: ClassVar = "personas"
-    tables: ClassVar = (GuildPersonaRow, ChannelPersonaRow, MemberPersonaRow)
+    tables: ClassVar = (GuildPersonaRow, PersonaFilesRow, ChannelPersonaRow, MemberPersonaRow)
 
     async def all(self, guild_id: int) -> list[StoredPersona]:
         async with self._database.transaction() as session:
@@ -55,8 +75,11 @@ class PersonaRepository(Aggregate):
             )
             return [StoredPersona(row.slug, row.document, row.card, row.made_by, row.is_approved) for row in rows]
 
-    async def add(self, guild_id: int, persona: StoredPersona) -> None:
-        """A new one. Raises `KithError` when the guild has as many as it may, or has this slug already."""
+    async def add(self, guild_id: int, persona: StoredPersona, files: StoredFiles | None = None) -> bool:
+        """A new one. False: it is kept, but there was no room for its files.
+
+        Raises `KithError` when the guild has as many as it may, or has this slug already.
+        """
         now = datetime.now(UTC)
         async with self._database.transaction() as session:
             if await session.get(GuildPersonaRow, (guild_id, persona.slug)) is not None:
@@ -76,6 +99,19 @@ class PersonaRepository(Aggregate):
                     updated_at=now,
                 )
             )
+            return files is None or await _add_files(session, guild_id, persona.slug, files)
+
+    async def picture(self, guild_id: int, slug: str) -> bytes | None:
+        """The picture alone."""
+        async with self._database.transaction() as session:
+            query = select(PersonaFilesRow.picture)
+            return await session.scalar(query.where(PersonaFilesRow.guild_id == guild_id, PersonaFilesRow.slug == slug))
+
+    async def files(self, guild_id: int, slug: str) -> StoredFiles | None:
+        """All that the persona's card brought; up to 6 MiB. `None`: it came without any container, or is nobody's."""
+        async with self._database.transaction() as session:
+            row = await session.get(PersonaFilesRow, (guild_id, slug))
+            return None if row is None else StoredFiles(row.format, row.picture, row.picture_path, row.assets)
 
     async def change(self, guild_id: int, slug: str, document: str, *, is_approved: bool) -> bool:
         """A new document in the old one's place. False: there is none."""
@@ -96,13 +132,13 @@ class PersonaRepository(Aggregate):
             return result.first() is not None
 
     async def delete(self, guild_id: int, slug: str, *, only_waiting: bool = False) -> bool:
-        """The persona, and every choice of it. False: there is none (or, with `only_waiting`, none that waits)."""
+        """The persona, its files, and every choice of it. False: there is none (or, with `only_waiting`, none that waits)."""
         async with self._database.transaction() as session:
             row = await session.get(GuildPersonaRow, (guild_id, slug))
             if row is None or (only_waiting and row.is_approved):
                 return False
             await session.delete(row)
-            for table in (ChannelPersonaRow, MemberPersonaRow):
+            for table in (PersonaFilesRow, ChannelPersonaRow, MemberPersonaRow):
                 await session.execute(delete(table).where(table.guild_id == guild_id, table.slug == slug))
             return True
 
@@ -174,3 +210,24 @@ class PersonaRepository(Aggregate):
                 )
             )
             return {"persona": own.slug if own else None, "personas_made": sorted(made)}
+
+
+async def _add_files(session: AsyncSession, guild_id: int, slug: str, files: StoredFiles) -> bool:
+    """Where there is no room, what it came as is still noted."""
+    total = func.coalesce(func.sum(PersonaFilesRow.size_bytes), 0)
+    here = await session.scalar(select(total).where(PersonaFilesRow.guild_id == guild_id)) or 0
+    everywhere = await session.scalar(select(total)) or 0
+    is_room = here + files.size_bytes <= GUILD_FILES_BYTES and everywhere + files.size_bytes <= ALL_FILES_BYTES
+    kept = files if is_room else StoredFiles(files.format)
+    session.add(
+        PersonaFilesRow(
+            guild_id=guild_id,
+            slug=slug,
+            format=kept.format,
+            picture_path=kept.picture_path,
+            size_bytes=kept.size_bytes,
+            picture=kept.picture,
+            assets=kept.assets,
+        )
+    )
+    return is_room

@@ -275,3 +275,21 @@ class MemberChoiceRow(Table):
     name: Mapped[str] = mapped_column(String(48), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime]
+
+
+class PersonaFilesRow(Table):
+    """What the card of a guild's persona brought besides its text (`bot.personas.cards.files`): read for its export and to show it alone.
+
+    `assets`: an archive. `picture_path`: where the picture lay in the card's own.
+    """
+
+    __tablename__ = "persona_files"
+    __table_args__ = _held_by("guild")
+
+    guild_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    slug: Mapped[str] = mapped_column(String(48), primary_key=True)
+    format: Mapped[str] = mapped_column(String(8))
+    picture_path: Mapped[str] = mapped_column(String(255))
+    size_bytes: Mapped[int]
+    picture: Mapped[bytes | None]
+    assets: Mapped[bytes | None]

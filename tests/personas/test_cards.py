@@ -164,6 +164,12 @@ def test_a_name_of_hidden_characters_does_no_harm() -> None:
     assert report.name == persona.name.say("en")
 
 
+def test_a_name_with_a_backslash_is_a_name() -> None:
+    persona, _ = imported(json.dumps({**FIELDS, "name": "Mi\\1ra\\"}).encode())
+    assert persona.name.say("en") == "Mi\\1ra\\"
+    assert persona.identity.startswith("Mi\\1ra\\ is a botanist.")
+
+
 def test_half_of_a_surrogate_pair_does_no_harm() -> None:
     data = json.dumps({**FIELDS, "description": "a moss\ud800 garden"}).encode()
     persona, _ = imported(data)

@@ -1,33 +1,28 @@
 """From a file of a stranger to the fields of a card: PNG, JSON or CHARX, told apart by its first bytes and never by its name.
 
-Everything is bounded before it is done: the file, what is inflated of it, entries of an archive, depth and number of JSON's nodes. Archives are
-read in memory; no entry's name ever becomes a path. CPU only: it runs in an executor.
+Everything is bounded before it is done: the file, what is inflated of it, entries of an archive, depth and number of JSON's nodes. CPU only: it
+runs in an executor.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import re
-import struct
-import zipfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from bot.personas.cards.png import INFLATED_BYTES, SIGNATURE, CardError, card_texts, refused
+from bot.personas.cards.charx import icon_of, opened
+from bot.personas.cards.files import PICTURE_BYTES, CardFiles, Format, Left
+from bot.personas.cards.png import INFLATED_BYTES, SIGNATURE, card_texts, picture_bytes, refused, without_cards
 
 FILE_BYTES: Final = 8 * 1024 * 1024
 DEPTH: Final = 32
 NODES: Final = 20_000
 """A lorebook of 500 entries with 20 fields each has 10 000."""
 
-ENTRIES: Final = 1_000
-DIRECTORY_BYTES: Final = 512 * 1024
-CARD_ENTRY: Final = "card.json"
 KEPT_BYTES: Final = 128 * 1024
 """A card is kept beside the persona for a lossless export, up to this."""
 
@@ -42,12 +37,12 @@ class Version(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card's JSON, whole (`raw`), and where its fields stand: in `raw` itself (V1) or under `data`."""
+    """A card's JSON, whole (`raw`), and where its fields stand: in `raw` itself (V1) or under `data`. `files`: what came with it, if anything could."""
 
     version: Version
     raw: dict[str, Any]
     container: str
-    assets: int = 0
+    files: CardFiles | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -77,58 +72,20 @@ def _from_png(data: bytes) -> Card:
         text = base64.b64decode(b"".join(texts[name].split()), validate=True)
     except (binascii.Error, ValueError):
         raise refused("the card is not base64", "error-card-broken") from None
-    return _card(_json(text), "PNG")
+    return replace(_card(_json(text), "PNG"), files=_picture_of(data))
+
+
+def _picture_of(data: bytes) -> CardFiles:
+    if picture_bytes(data) > PICTURE_BYTES:
+        return CardFiles(Format.PNG, picture_left=Left.LARGE)
+    picture = without_cards(data)
+    return CardFiles(Format.PNG, picture, picture_left=Left.BROKEN if picture is None else None)
 
 
 def _from_archive(data: bytes) -> Card:
-    _look_over_directory(data)
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            if len(entries) > ENTRIES:
-                raise refused(f"more than {ENTRIES} files in the archive", "error-card-too-large")
-            for entry in entries:
-                if _climbs(entry.filename):
-                    raise refused("a file in the archive is named like a path out of it", "error-card-unsafe")
-            wanted = [entry for entry in entries if entry.filename == CARD_ENTRY]
-            if len(wanted) != 1:
-                raise refused(f"expected one {CARD_ENTRY} in the archive", "error-card-none")
-            if wanted[0].flag_bits & 1 or wanted[0].file_size > INFLATED_BYTES:
-                raise refused("the card in the archive is too large, or locked", "error-card-too-large")
-            with archive.open(wanted[0]) as file:
-                text = file.read(INFLATED_BYTES + 1)  # whatever its header says
-            return _card(_json(text), "CHARX", len(entries) - 1)
-    except CardError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-        struct.error,
-    ):
-        raise refused("an archive that cannot be read", "error-card-broken") from None
-
-
-def _look_over_directory(data: bytes) -> None:
-    """The directory's size as the archive's end declares it, before `zipfile` believes it and makes an object for each of its lines."""
-    at = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_557))
-    if at < 0 or at + 22 > len(data):
-        raise refused("an archive without an end", "error-card-broken")
-    if data[max(0, at - 20) : at].startswith(b"PK\x06\x07"):
-        raise refused("an archive of the 64-bit kind; a card has no need of it", "error-card-too-large")
-    count, size_bytes = struct.unpack_from("<HI", data, at + 10)
-    if count > ENTRIES or size_bytes > DIRECTORY_BYTES or count == 0xFFFF:
-        raise refused("too many files in the archive", "error-card-too-large")
-
-
-def _climbs(name: str) -> bool:
-    parts = name.replace("\\", "/").split("/")
-    return name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name
+    with opened(data) as archive:
+        card = _card(_json(archive.card_text()), "CHARX")
+        return replace(card, files=archive.files(icon_of(card.fields)))
 
 
 def _json(data: bytes) -> Any:
@@ -186,7 +143,7 @@ def _nodes(value: Any) -> int:
     return count
 
 
-def _card(value: Any, container: str, assets: int = 0) -> Card:
+def _card(value: Any, container: str) -> Card:
     if not isinstance(value, dict):
         raise refused("the card is no JSON object", "error-card-broken")
     spec, data = str(value.get("spec") or ""), value.get("data")
@@ -198,4 +155,4 @@ def _card(value: Any, container: str, assets: int = 0) -> Card:
         version, data = Version.V1, value
     if not isinstance(data.get("name"), str) or not data["name"].strip():
         raise refused("the card has no name", "error-card-none")
-    return Card(version, value, container, assets)
+    return Card(version, value, container)

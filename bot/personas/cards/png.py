@@ -1,14 +1,16 @@
-"""The text chunks of a PNG, as far as they can hold a card; nothing is ever decoded as an image.
+"""The chunks of a PNG: those that hold a card are read, all others stay as they are; nothing is ever decoded as an image.
 
 PNG (ISO/IEC 15948): an 8-byte signature, then chunks of length, type, data and CRC-32 until IEND. A card stands in a `tEXt`, `zTXt` or `iTXt` chunk
 under the keyword `chara` (V2) or `ccv3` (V3), as base64 of UTF-8 JSON. Every length, count and inflated size is bounded; a wrong CRC of a chunk
-that we read refuses the file.
+that we read refuses the file. All other chunks are the picture: they are kept byte for byte, and go out again with the card's chunks fresh.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from bot.errors import KithError
@@ -33,37 +35,61 @@ def refused(why: str, key: str) -> CardError:
     return CardError(why, key=key)
 
 
-def card_texts(data: bytes) -> dict[str, bytes]:
-    """What stands under the cards' keywords: base64, undecoded. Raises `CardError` for a file that is broken or too large a puzzle."""
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Where a chunk stands in a file: `at` its length, `end` behind its CRC."""
+
+    kind: bytes
+    at: int
+    end: int
+
+    def body(self, data: bytes) -> bytes:
+        return data[self.at + 8 : self.end - 4]
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether its CRC fits."""
+        computed = zlib.crc32(memoryview(data)[self.at + 4 : self.end - 4])
+        return bool(struct.unpack_from(">I", data, self.end - 4)[0] == computed)
+
+    def card_keyword(self, data: bytes) -> str | None:
+        """`ccv3` or `chara` of a text chunk that holds a card."""
+        if self.kind not in _TEXT_KINDS:
+            return None
+        name = data[self.at + 8 : min(self.at + 90, self.end - 4)].partition(b"\0")[0][:80].decode("latin-1").casefold()
+        return name if name in KEYWORDS else None
+
+
+def _chunks(data: bytes) -> list[_Chunk]:
+    """From the signature to the end that the image declares; what is behind it is not read. Raises `CardError`."""
     if not data.startswith(SIGNATURE):
         raise refused("expected a PNG", "error-card-broken")
-    found: dict[str, bytes] = {}
-    at, chunks, texts = len(SIGNATURE), 0, 0
+    found: list[_Chunk] = []
+    at = len(SIGNATURE)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        chunks += 1
-        if end + 4 > len(data) or chunks > CHUNKS:
+        found.append(_Chunk(kind, at, at + 12 + length))
+        at += 12 + length
+        if at > len(data) or len(found) > CHUNKS:
             raise refused("a chunk is longer than the file, or there are too many", "error-card-broken")
         if kind == b"IEND":
             return found
-        if kind in _TEXT_KINDS:
-            texts += 1
-            if texts > TEXT_CHUNKS:
-                raise refused(f"more than {TEXT_CHUNKS} text chunks", "error-card-broken")
-            _read_text(kind, data[at + 8 : end], struct.unpack_from(">I", data, end)[0], found)
-        at = end + 4
     raise refused("the file ends before the image does", "error-card-broken")
 
 
-def _read_text(kind: bytes, body: bytes, crc: int, found: dict[str, bytes]) -> None:
-    keyword, _, rest = body.partition(b"\0")
-    name = keyword[:80].decode("latin-1").casefold()
-    if name not in KEYWORDS:
-        return
-    if zlib.crc32(kind + body) != crc:
-        raise refused("a text chunk's CRC does not fit its data", "error-card-broken")
-    found[name] = _text_of(kind, rest)
+def card_texts(data: bytes) -> dict[str, bytes]:
+    """What stands under the cards' keywords: base64, undecoded. Raises `CardError` for a file that is broken or too large a puzzle."""
+    chunks = _chunks(data)
+    if sum(one.kind in _TEXT_KINDS for one in chunks) > TEXT_CHUNKS:
+        raise refused(f"more than {TEXT_CHUNKS} text chunks", "error-card-broken")
+    found: dict[str, bytes] = {}
+    for one in chunks:
+        name = one.card_keyword(data)
+        if name is None:
+            continue
+        if not one.is_whole(data):
+            raise refused("a text chunk's CRC does not fit its data", "error-card-broken")
+        found[name] = _text_of(one.kind, one.body(data).partition(b"\0")[2])
+    return found
 
 
 def _text_of(kind: bytes, rest: bytes) -> bytes:
@@ -103,6 +129,35 @@ def _bounded(text: bytes) -> bytes:
     return text
 
 
+# ---------------------------------------------------------------------------- the picture
+
+
+def picture_bytes(data: bytes) -> int:
+    """How large the file is without the chunks that hold cards. Raises `CardError`."""
+    return len(SIGNATURE) + sum(one.end - one.at for one in _chunks(data) if one.card_keyword(data) is None)
+
+
+def without_cards(data: bytes) -> bytes | None:
+    """The same image without the chunks that hold cards, else byte for byte. `None`: it is no image, or a CRC does not fit.
+
+    Raises `CardError` for what has no chunks at all.
+    """
+    kept = [one for one in _chunks(data) if one.card_keyword(data) is None]
+    kinds = [one.kind for one in kept]
+    first, last = kept[0], kept[-1]
+    if kinds[0] != b"IHDR" or first.end - first.at != 25 or last.end - last.at != 12 or b"IDAT" not in kinds:
+        return None
+    if not all(one.is_whole(data) for one in kept):
+        return None
+    return b"".join([SIGNATURE, *(data[one.at : one.end] for one in kept)])
+
+
+def with_texts(image: bytes, texts: Iterable[bytes]) -> bytes:
+    """The image (of `without_cards`, or drawn by `picture`) with these chunks in front of its end."""
+    end = chunk(b"IEND", b"")
+    return b"".join([image.removesuffix(end), *texts, end])
+
+
 # ---------------------------------------------------------------------------- writing
 
 
@@ -111,7 +166,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def picture(rgb: tuple[int, int, int], side: int = 256) -> list[bytes]:
-    """The chunks of a plain square that is lighter at the top, without IEND: a card needs an image, and we have none to give away."""
+    """The chunks of a plain square that is lighter at the top, without IEND: for a card that never had an image."""
     rows = bytearray()
     for row in range(side):
         light = 1.0 - 0.6 * row / side

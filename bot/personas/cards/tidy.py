@@ -52,7 +52,7 @@ class Tidy:
         if not isinstance(value, str):
             return ""
         text = self._visible(value)
-        text = _CHAR.sub(self._name, _USER.sub(SOMEONE, text))
+        text = _CHAR.sub(lambda _: self._name, _USER.sub(SOMEONE, text))  # a name may hold backslashes
         text = self._without(_MACRO, text, Unsafe.MACRO)
         text = self._without(_MARKUP, text, Unsafe.MARKUP)
         text = self._actions(text, keeps_actions)

@@ -1,4 +1,4 @@
-"""A persona as a Character Card: V2 and V3 in one PNG, so that every reader finds the version it knows.
+"""A persona as a Character Card: V2 and V3 in one PNG, so that every reader finds the version it knows; or V3 in a CHARX, with the files it came with.
 
 What the specifications have fields for stands in them; the whole persona stands in `extensions["kith/persona"]`. A persona that came from a card goes
 back into that card: fields that nobody here has changed are written as they came, and so is everything that was never understood.
@@ -12,11 +12,15 @@ import json
 import zlib
 from typing import Any, Final
 
+from bot.personas.cards.charx import EMBEDDED, packed
 from bot.personas.cards.container import Card
-from bot.personas.cards.png import SIGNATURE, chunk, picture
+from bot.personas.cards.files import Asset, CardFiles, Format, suffix_of
+from bot.personas.cards.png import SIGNATURE, CardError, chunk, picture, with_texts, without_cards
 from bot.personas.cards.reading import EXTENSION, _Reading, mapped_fields
 from bot.personas.cards.tidy import Tidy
 from bot.personas.persona import Persona
+
+ICON: Final = "assets/icon/images/main.png"
 
 SOURCES: Final = {
     "name": ("name", "nickname"),
@@ -95,16 +99,69 @@ def _into(data: dict[str, Any], origin: Card, persona: Persona) -> dict[str, Any
     return written
 
 
-def card_png(persona: Persona, origin: Card | None = None) -> bytes:
-    """The card as a PNG: `chara` (V2) and `ccv3` (V3), both base64 of JSON, in front of the image's end."""
+def card_png(persona: Persona, origin: Card | None = None, files: CardFiles | None = None) -> bytes:
+    """The card as a PNG: `chara` (V2) and `ccv3` (V3), both base64 of JSON, in front of the image's end.
+
+    The image is the one that it came with, byte for byte, if that is a PNG; else one that is drawn.
+    """
     second, third = cards_of(persona, origin)
-    texts = [_text(b"chara", second), _text(b"ccv3", third)]
-    return b"".join([SIGNATURE, *picture(_colour(persona.slug)), *texts, chunk(b"IEND", b"")])
+    return with_texts(
+        _image(files) or b"".join([SIGNATURE, *picture(_colour(persona.slug))]),
+        [_text(b"chara", second), _text(b"ccv3", third)],
+    )
+
+
+def card_charx(persona: Persona, origin: Card | None = None, files: CardFiles | None = None) -> bytes:
+    """The card as an archive: `card.json` (V3), and the files that it came with under their names. A PNG's own picture becomes its main icon."""
+    _, third = cards_of(persona, origin)
+    assets: tuple[Asset, ...] = ()
+    if files is not None and files.picture is not None:
+        if files.format is Format.PNG:
+            _name_icon(third["data"])
+        assets = (Asset(files.picture_path or ICON, files.picture), *files.assets)
+    elif files is not None:
+        assets = files.assets
+    return packed(assets, _json(third))
+
+
+def files_left_out(files: CardFiles | None) -> int:
+    """How many files a PNG has no room for."""
+    if files is None:
+        return 0
+    return len(files.assets) + (files.picture is not None and _image(files) is None)
+
+
+def _image(files: CardFiles | None) -> bytes | None:
+    """Its picture as the image of a card, where it is a PNG."""
+    if files is None or files.picture is None or suffix_of(files.picture) != "png":
+        return None
+    try:
+        return without_cards(files.picture)
+    except CardError:  # an archive's picture that only begins like one
+        return None
+
+
+def _name_icon(data: dict[str, Any]) -> None:
+    """`ccdefault:` means the PNG that the card stands in; in an archive the picture has a name."""
+    listed = data.get("assets", [])
+    if not isinstance(listed, list):
+        return
+    place = {"uri": f"{EMBEDDED[0]}{ICON}", "ext": "png"}
+    icons = [asset for asset in listed if isinstance(asset, dict) and asset.get("type") == "icon"]
+    for asset in icons:
+        if asset.get("uri") == "ccdefault:":
+            asset.update(place)
+            return
+    name = "main" if all(asset.get("name") != "main" for asset in icons) else "picture"
+    data["assets"] = [{"type": "icon", "name": name, **place}, *listed]
+
+
+def _json(card: dict[str, Any]) -> bytes:
+    return json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
 
 
 def _text(keyword: bytes, card: dict[str, Any]) -> bytes:
-    text = json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
-    return chunk(b"tEXt", keyword + b"\0" + base64.b64encode(text))
+    return chunk(b"tEXt", keyword + b"\0" + base64.b64encode(_json(card)))
 
 
 def _colour(slug: str) -> tuple[int, int, int]:
