@@ -91,7 +91,7 @@ def _value(column: Column[Any], member: int) -> Any:
             return b""
         case _:
             values = {"kind": "fact", "value": "1", "scope": "listen", "document": "{}"}
-            return values.get(column.name, secrets.token_hex(16))
+            return values.get(column.name, secrets.token_hex(16)[: getattr(column.type, "length", None)])
 
 
 async def rows_of(database: Database, relation: Relation, guild: int) -> list[Row[Any]]:

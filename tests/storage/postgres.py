@@ -84,8 +84,10 @@ class Server:
 
     async def execute(self, statement: str) -> None:
         connection = await asyncpg.connect(host=str(self.socket), user=USER, database="postgres", timeout=5)
-        await connection.execute(statement)
-        await connection.close()
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
 
     def url(self, name: str) -> str:
         return f"postgresql+asyncpg://{USER}@/{name}?host={self.socket}"
