@@ -136,12 +136,12 @@ class Companion:
 
     # ------------------------------------------------------------------ calls
 
-    async def join(self, channel: Channel, member: discord.Member, text_channel: TextChannel, locale: str) -> Persona:
+    async def join(self, channel: Channel, text_channel: TextChannel, locale: str) -> Persona:
         """Into the channel, or already there. Answers who came. Raises `VoiceError`, `StorageError`."""
         guild_id = channel.guild.id
         self._remember_locale(guild_id, locale)
         await self.ledger.load(guild_id)
-        status = await self.calls.join(channel, requested_by=member, text_channel=text_channel)
+        status = await self.calls.join(channel, text_channel=text_channel)
         return status.persona or self.library.get(self.settings.kith_persona)
 
     async def leave(self, guild_id: int) -> bool:
@@ -206,9 +206,6 @@ class Companion:
         if scope is not Scope.LISTEN:
             return f"consent-stopped-{scope}"
         return "consent-stopped" if was_allowed else "consent-stopped-already"
-
-    def explain_consent(self, locale: str) -> str:
-        return self.texts.say(locale, "consent-explain", model=self.model_sentence(locale))
 
     def model_sentence(self, locale: str) -> str:
         """Which model hears, as members are told."""

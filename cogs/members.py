@@ -100,7 +100,7 @@ class Members(commands.Cog):
                 if not self._attendance.comes_for(arrival, settings, datetime.now(UTC), time.monotonic()):
                     return
                 await check_may_come(self._companion, channel, datetime.now(UTC))
-                await self._companion.join(channel, member, channel, self._companion.locale_of(guild))
+                await self._companion.join(channel, channel, self._companion.locale_of(guild))
                 await self._introduce(channel)
         except KithError as error:  # nobody asked, so nobody is told
             _log.info("not_come_by_itself", guild_id=guild.id, error=error.key)

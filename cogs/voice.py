@@ -49,7 +49,7 @@ class Voice(commands.Cog):
         await check_may_use(self._companion, member, interaction.permissions)
         await check_may_come(self._companion, channel, datetime.now(UTC))
         interaction.client.dispatch("companion_called", member.guild)
-        persona = await self._companion.join(channel, member, chat_of(interaction, channel), locale)
+        persona = await self._companion.join(channel, chat_of(interaction, channel), locale)
         sentence = panel_sentence(self._companion, locale, channel.name, persona)
         await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
 

@@ -52,7 +52,7 @@ class Calls:
 
     # ------------------------------------------------------------------------ joining and leaving
 
-    async def join(self, channel: Channel, *, requested_by: discord.Member, text_channel: TextChannel) -> CallStatus:
+    async def join(self, channel: Channel, *, text_channel: TextChannel) -> CallStatus:
         """Come into the channel; where we are already, say so. From another channel of the guild we come only when nobody is there.
 
         Raises `VoiceError` when Discord does not let us in, `KithError` when others hold us elsewhere.

@@ -6,9 +6,6 @@ from typing import Final
 
 EVERY_S: Final = 3 * 3600.0
 
-DISCLOSURE_KEY: Final = "room-disclosure"
-"""What the room's chat reads, so that it does not depend on the model."""
-
 DISCLOSURE_NOTE: Final = (
     "This call has lasted for hours. In your next words remind everybody, in one plain and friendly sentence, that you are an AI and not a person, "
     "and that a short break is a good idea; then go on as before."
@@ -31,7 +28,3 @@ class Disclosure:
             return False
         self._next_at = now + self._every_s
         return True
-
-    def said(self, now: float) -> None:
-        """It was said for another reason (the notice, in a room that we were moved to)."""
-        self._next_at = now + self._every_s

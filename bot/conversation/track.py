@@ -109,10 +109,6 @@ class Track:
         """An utterance is open, and nothing sounds for the moment."""
         return self.is_speaking and self._filled_until - self._last_speech_at > 0.1
 
-    @property
-    def hangover_ms(self) -> float:
-        return self._hangover.limit_ms
-
     # ------------------------------------------------------------------------ what happens
 
     def hear(self, frame: SpeakerFrame, now: float) -> list[TrackEvent]:

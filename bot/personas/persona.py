@@ -22,7 +22,6 @@ from bot.personas.faults import sentence
 
 FILE_LIMIT_BYTES: Final = 32 * 1024
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,47}$"
-DEFAULT_LANGUAGE: Final = "en"
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -284,14 +284,6 @@ class GuildSettingsRepository(Aggregate):
 
     async def choose_persona(self, guild_id: int, slug: str | None, *, user_id: int = 0) -> Change | None:
         return await self.choose(guild_id, "persona", slug, user_id=user_id)
-
-    async def name_managers(self, guild_id: int, role_ids: Iterable[int]) -> None:
-        """These roles may choose the persona, besides whoever may manage the server."""
-        await self.choose(guild_id, "manager_role_ids", frozenset(role_ids))
-
-    async def ask_approval(self, guild_id: int, is_asked: bool) -> None:
-        """Whether personas that members make wait for approval."""
-        await self.choose(guild_id, "approves_personas", is_asked)
 
     async def changes(self, guild_id: int, limit: int = 10) -> list[Change]:
         """The last changes, newest first."""

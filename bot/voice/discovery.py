@@ -12,7 +12,6 @@ from typing import Final
 
 DISCOVERY_BYTES: Final = 74
 REQUEST_TYPE: Final = 1
-REPLY_TYPE: Final = 2
 
 _LAYOUT = struct.Struct(">HHI64sH")
 

@@ -179,7 +179,7 @@ async def test_the_persona_changes_for_the_server_and_in_the_call(entered: tuple
         "GUILD_ROLE_CREATE",
         {"guild_id": str(stage.guild.guild_id), "role": _role(roles[0])},
     )
-    await bot_of(stage).companion.guilds.name_managers(stage.guild.guild_id, roles)
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "manager_role_ids", frozenset(roles))
     assert "晚晚" in (await stage.run(stage.ming, "persona use", name="bedtime")).text
     await stage.run(stage.alice, "consent stop")  # nobody is left to say goodbye to
 

@@ -181,7 +181,7 @@ async def test_a_form_of_ten_thousand_characters_is_refused_and_nothing_is_kept(
 
 async def test_where_approval_is_asked_a_persona_waits_for_a_manager(entered: tuple[Stage, MemberVoice]) -> None:
     stage, _ = entered
-    await bot_of(stage).companion.guilds.ask_approval(stage.guild.guild_id, True)
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
     made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
     assert "在等待" in made.text
     assert "等待批准" in (await stage.run(stage.ming, "persona use", name="captain-rook", **{"for": "me"})).text

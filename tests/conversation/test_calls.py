@@ -110,7 +110,7 @@ class House:
 
     async def join(self, channel: Any = None) -> Any:
         text_channel: Any = SimpleNamespace()
-        status = await self.calls.join(channel or self.channel, requested_by=self.alice, text_channel=text_channel)
+        status = await self.calls.join(channel or self.channel, text_channel=text_channel)
         await settle()
         return status
 

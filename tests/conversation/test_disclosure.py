@@ -20,14 +20,6 @@ def test_three_hours_after_the_first_time_it_is_said_again_and_every_three_hours
     assert disclosure.due(100.0 + 2 * EVERY_S)
 
 
-def test_what_was_said_for_another_reason_counts() -> None:
-    disclosure = Disclosure()
-    disclosure.due(0.0)
-    disclosure.said(EVERY_S - 1)
-    assert not disclosure.due(EVERY_S)
-    assert disclosure.due(2 * EVERY_S)
-
-
 def test_a_call_that_was_not_looked_at_for_long_hears_it_once() -> None:
     disclosure = Disclosure()
     disclosure.due(0.0)

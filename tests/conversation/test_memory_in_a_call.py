@@ -117,7 +117,7 @@ class House:
     async def join(self, *user_ids: int) -> None:
         self.channel.members = [self.member(user_id) for user_id in user_ids]
         text_channel: Any = SimpleNamespace()
-        await self.calls.join(self.channel, requested_by=self.member(user_ids[0]), text_channel=text_channel)
+        await self.calls.join(self.channel, text_channel=text_channel)
         await settle()
 
     async def come(self, user_id: int) -> None:

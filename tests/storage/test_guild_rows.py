@@ -19,7 +19,7 @@ async def test_a_guild_that_chose_nothing_has_no_row(database: Database) -> None
 
 async def test_persona_and_managers_are_kept_apart_from_each_other_and_from_other_guilds(database: Database) -> None:
     guilds = GuildSettingsRepository(database)
-    await guilds.name_managers(5, [11, 12, 11])
+    await guilds.choose(5, "manager_role_ids", frozenset([11, 12, 11]))
     await guilds.choose_persona(5, "bedtime")
     await guilds.choose_persona(6, "quizhost")
     await guilds.choose_persona(5, "xiaoyue")
@@ -30,7 +30,7 @@ async def test_persona_and_managers_are_kept_apart_from_each_other_and_from_othe
 
 async def test_discord_ids_of_64_bits_fit(database: Database) -> None:
     guilds = GuildSettingsRepository(database)
-    await guilds.name_managers(2**63 - 1, [2**63 - 2])
+    await guilds.choose(2**63 - 1, "manager_role_ids", frozenset([2**63 - 2]))
     assert (await guilds.get(2**63 - 1)).manager_role_ids == {2**63 - 2}
 
 

@@ -57,7 +57,7 @@ async def test_a_guild_has_no_more_than_its_bound(repository: PersonaRepository)
 
 
 async def test_of_two_admins_at_once_one_approves_and_the_other_is_told(cast: Cast, database: Database) -> None:
-    await GuildSettingsRepository(database).ask_approval(GUILD, True)
+    await GuildSettingsRepository(database).choose(GUILD, "approves_personas", True)
     made = await cast.create(GUILD, DRAFT, ALICE, may_approve=False)
     assert not made.is_approved
     assert made.persona not in await cast.all(GUILD)

@@ -40,7 +40,7 @@ async def test_the_schema_goes_down_and_up_again_over_data(postgres_url: str) ->
     database = await Database.open(postgres_url)
     guilds = GuildSettingsRepository(database)
     await guilds.choose_persona(5, "bedtime")
-    await guilds.name_managers(5, [2**63 - 2, 7])
+    await guilds.choose(5, "manager_role_ids", frozenset([2**63 - 2, 7]))
     await database.close()
 
     def down_and_up(connection: Connection) -> str | None:
