@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import discord
 
 from bot.conversation.budget import Budget
 from bot.conversation.core import NO_HELP_LINE, Conversation
-from bot.conversation.events import CallTool, Command, Event, Member, PersonaChosen, Recalled, SceneSet, ToolAnswered
+from bot.conversation.events import (
+    CallTool,
+    Caption,
+    Command,
+    Event,
+    Member,
+    MemberPresent,
+    PersonaChosen,
+    Recalled,
+    SceneSet,
+    ToolAnswered,
+)
 from bot.conversation.instructions import compose
-from bot.conversation.lines import VoiceLine
+from bot.conversation.lines import Observer, VoiceLine
 from bot.conversation.names import NOBODY, clean_name
 from bot.conversation.services import CallOptions, CallServices, CallStatus, Channel, TextChannel, loss_percent
 from bot.conversation.session import ChannelSession
@@ -279,9 +291,9 @@ class Call:
             observers=tuple(self._observers()),
         )
 
-    def _observers(self) -> Iterable[Any]:
+    def _observers(self) -> Iterable[Observer]:
         if self.memory is not None:
-            yield self.memory.observe
+            yield partial(_tell_memory, self.memory)
         if self.budget is not None:
             yield self._note_use
         if self._services.observers is not None:
@@ -290,6 +302,17 @@ class Call:
     def _note_use(self, event: Event | Command, _now: float) -> None:
         if isinstance(event, ReplyDone):
             self.has_used.set()
+
+
+def _tell_memory(memory: CallMemory, event: Event | Command, now: float) -> None:
+    """An observer: who is there and what is said, as memory takes it."""
+    match event:
+        case Caption():
+            memory.hear(event, now)
+        case MemberPresent(member):
+            memory.meet(member.user_id, member.name, now)
+        case _:
+            memory.tick(now)
 
 
 def config_of(

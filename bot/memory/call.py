@@ -17,7 +17,7 @@ import structlog
 from bot.errors import KithError
 from bot.memory.grams import grams, likeness
 from bot.memory.keepable import is_sensitive, may_keep, tidy
-from bot.memory.listening import Listening
+from bot.memory.listening import Listening, SpokenLine
 from bot.memory.notebook import Finding
 from bot.memory.recollection import SAME, Recollection
 from bot.memory.room import Room
@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 
 class CallMemory:
-    """One per call; `Keeper.open_call` makes it. `recall`, `search` and `observe` are for the loop, and never wait."""
+    """One per call; `Keeper.open_call` makes it. `recall`, `search`, `tick`, `meet` and `hear` are for the loop, and never wait."""
 
     def __init__(
         self,
@@ -123,9 +123,17 @@ class CallMemory:
 
     # ------------------------------------------------------------------------ listening
 
-    def observe(self, event: object, now: float) -> None:
-        """One of the call's observers: lines of the talk go into the notebook, names are learned."""
-        self._listening.observe(event, now, is_noting=self.mode is not MemoryMode.OFF and not self._is_closed)
+    def tick(self, now: float) -> None:
+        """Time passes, whatever happens."""
+        self._listening.tick(now)
+
+    def meet(self, user_id: int, name: str, now: float) -> None:
+        """Somebody is there; what names them can be found."""
+        self._listening.meet(user_id, name, now)
+
+    def hear(self, line: SpokenLine, now: float) -> None:
+        """A line of the talk goes into the notebook, as far as its member agreed."""
+        self._listening.hear(line, now, is_noting=self.mode is not MemoryMode.OFF and not self._is_closed)
 
     def go_off_record(self, until: float) -> None:
         """Nothing of what is said from now until then enters the notebook. Monotonic seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from bot.memory.notebook import LINE_CHARS, Note, Notebook, OffRecord
 from bot.storage.consent import Scope
@@ -12,8 +12,25 @@ AGREEMENT_S: Final = 1.0
 """How often it is looked at who agrees: a line counts if its member had agreed before it began."""
 
 
+class SpokenLine(Protocol):
+    """A line of the talk (`bot.conversation.events.Caption`). `user_id` of `None` is the companion; `heard_by` are ids of who was there."""
+
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def ended_at(self) -> float: ...
+    @property
+    def user_id(self) -> int | None: ...
+    @property
+    def heard_by(self) -> frozenset[int]: ...
+
+
 class Listening:
-    """`agreed` says who agrees to a scope at present, with effect. What happens in a call is told by the layer above, so it is known by its fields."""
+    """`agreed` says who agrees to a scope at present, with effect."""
 
     def __init__(self, agreed: Callable[[Scope], frozenset[int]]) -> None:
         self.notebook = Notebook()
@@ -28,15 +45,30 @@ class Listening:
         self._is_context = False
         self._look()
 
-    def observe(self, event: object, now: float, *, is_noting: bool) -> None:
-        """Lines of the talk (`Caption`, known by their `heard_by`) and names (`MemberPresent`, by their `member`)."""
+    def tick(self, now: float) -> None:
+        """Time passes: agreements are looked at."""
         self.now = max(self.now, now)
         if now - self._looked_at >= AGREEMENT_S:
             self._look()
-        if getattr(event, "heard_by", None) is not None and hasattr(event, "speaker"):
-            self._hear(event, is_noting)
-        elif (member := getattr(event, "member", None)) is not None:
-            self._names[member.user_id] = str(member.name).casefold()
+
+    def meet(self, user_id: int, name: str, now: float) -> None:
+        """Somebody is there; `name`: as the talk calls them."""
+        self.tick(now)
+        self._names[user_id] = name.casefold()
+
+    def hear(self, line: SpokenLine, now: float, *, is_noting: bool) -> None:
+        """A line of the talk, which is known by `now`."""
+        self.tick(now)
+        user_id, text = line.user_id, " ".join(line.text.split())[:LINE_CHARS]
+        if user_id is not None:
+            self._heard_last[user_id] = line.heard_by
+        if not text or not is_noting or self._off_record.covers(line.started_at, line.ended_at):
+            self._is_context = False
+        elif user_id is not None:
+            self._note(user_id, line.speaker, text, line.heard_by | {user_id}, line.started_at)
+        elif self._is_context:
+            # An answer to somebody whose line is not noted may repeat it.
+            self.notebook.add(Note(None, "", text, line.heard_by))
 
     def heard_last(self, user_id: int) -> frozenset[int] | None:
         """Who heard the member's latest line; `None`: they have said nothing."""
@@ -58,21 +90,6 @@ class Listening:
         self.notebook.forget(user_id)
         for since in self._since.values():
             since.pop(user_id, None)
-
-    def _hear(self, line: object, is_noting: bool) -> None:
-        user_id: int | None = getattr(line, "user_id", None)
-        heard_by: frozenset[int] = getattr(line, "heard_by", frozenset())
-        started_at: float = getattr(line, "started_at", self.now)
-        text = " ".join(str(getattr(line, "text", "")).split())[:LINE_CHARS]
-        if user_id is not None:
-            self._heard_last[user_id] = heard_by
-        if not text or not is_noting or self._off_record.covers(started_at, getattr(line, "ended_at", self.now)):
-            self._is_context = False
-        elif user_id is not None:
-            self._note(user_id, str(getattr(line, "speaker", "")), text, heard_by | {user_id}, started_at)
-        elif self._is_context:
-            # An answer to somebody whose line is not noted may repeat it.
-            self.notebook.add(Note(None, "", text, heard_by))
 
     def _note(self, user_id: int, name: str, text: str, heard_by: frozenset[int], started_at: float) -> None:
         self._look()

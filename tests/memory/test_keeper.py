@@ -22,7 +22,6 @@ from fake_shelves import (
     memory,
 )
 
-from bot.conversation.events import Member, MemberPresent
 from bot.errors import KithError, ModelError, ModelFault, StorageError
 from bot.memory import call as call_module
 from bot.memory.call import REMEMBERED, STRICT_DAYS, USUAL_DAYS
@@ -87,7 +86,7 @@ async def test_in_a_strict_server_everything_is_a_proposal_first() -> None:
 async def test_a_server_that_keeps_nothing_keeps_and_tells_nothing() -> None:
     house = House(OFF)
     call = await opened(house, memory())
-    call.observe(caption(ALICE, "I planted moss", BOTH), 0)
+    call.hear(caption(ALICE, "I planted moss", BOTH), 0)
     house.digester.points = [Point("Alice", Kind.FACT, "Planted moss.")]
     assert await remember(call) is Outcome.OFF
     assert call.recall(frozenset({ALICE})).memories == call.search("moss", frozenset({ALICE})) == ()
@@ -142,12 +141,12 @@ async def test_a_member_who_paused_is_not_remembered_until_they_go_on() -> None:
 async def test_off_the_record_nothing_is_remembered() -> None:
     house = House(USUAL)
     call = await opened(house)
-    call.observe(object(), 100)
+    call.tick(100)
     call.go_off_record(700)
     assert call.is_off_record(699.9)
     assert not call.is_off_record(700)
     assert await remember(call) is Outcome.OFF_RECORD
-    call.observe(object(), 700)
+    call.tick(700)
     assert await remember(call) is Outcome.KEPT
 
 
@@ -173,7 +172,7 @@ async def test_a_model_that_loops_fills_no_shelf() -> None:
 async def test_who_came_after_the_words_did_not_hear_them() -> None:
     house = House(USUAL)
     call = await opened(house)
-    call.observe(caption(ALICE, "remember that I like moss", BOTH), 1)
+    call.hear(caption(ALICE, "remember that I like moss", BOTH), 1)
     await remember(call, present=BOTH | {CAROL})
     assert [one.heard_by for one in house.memories.kept.values()] == [BOTH]
 
@@ -254,7 +253,7 @@ async def test_what_was_found_by_words_is_taken_back_too() -> None:
 async def test_a_name_finds_what_is_remembered_of_its_bearer() -> None:
     call = await opened(House(), memory(heard_by=BOTH), memory("Likes rain.", BOB, BOTH))
     assert call.search("what about Bob?", BOTH) == ()
-    call.observe(MemberPresent(Member(BOB, "Bob", True)), 0)
+    call.meet(BOB, "Bob", 0)
     assert [one.text for one in call.search("what about Bob?", BOTH)] == ["Likes rain."]
 
 
@@ -333,7 +332,7 @@ async def ended(house: House, *points: Point, call: CallMemory | None = None) ->
         caption(DAVE, "I like trains", BOTH | {DAVE}, 4),
     ]
     for line in lines:
-        call.observe(line, line.started_at)
+        call.hear(line, line.started_at)
     house.digester.points = points
     return await call.close()
 
@@ -366,7 +365,7 @@ async def test_an_answer_to_somebody_who_did_not_agree_is_no_context() -> None:
         answer("Trains, how loud!", BOTH, 2),
         caption(BOB, "cake!", BOTH, 3),
     ):
-        call.observe(line, line.started_at)
+        call.hear(line, line.started_at)
     await call.close()
     assert [line.said for line in house.digester.lines] == ["cake!"]
 
@@ -374,7 +373,7 @@ async def test_an_answer_to_somebody_who_did_not_agree_is_no_context() -> None:
 async def test_a_chinese_talk_is_summed_up_in_chinese() -> None:
     house = House()
     call = await opened(house)
-    call.observe(caption(ALICE, "我今天种了苔藓 OK", BOTH), 0)
+    call.hear(caption(ALICE, "我今天种了苔藓 OK", BOTH), 0)
     house.digester.points = [Point("Alice", Kind.FACT, "今天种了苔藓。")]
     await call.close()
     assert house.digester.language == "zh-CN"
@@ -426,7 +425,7 @@ async def test_a_proposal_that_was_dropped_in_this_call_is_not_proposed_again() 
 async def test_who_withdraws_before_the_end_has_said_nothing(scope: Scope) -> None:
     house = House()
     call = await opened(house)
-    call.observe(caption(ALICE, "I planted moss", BOTH), 0)
+    call.hear(caption(ALICE, "I planted moss", BOTH), 0)
     house.ledger.agreed[ALICE].discard(scope)
     house.digester.points = [MOSS]
     assert await call.close() == frozenset()
@@ -449,7 +448,7 @@ async def test_who_withdraws_while_the_model_thinks_has_said_nothing_either() ->
 async def test_lines_of_a_member_can_be_taken_out_at_once() -> None:
     house = House()
     call = await opened(house)
-    call.observe(caption(ALICE, "I planted moss", BOTH), 0)
+    call.hear(caption(ALICE, "I planted moss", BOTH), 0)
     call.forget_member(ALICE)
     await call.close()
     assert house.digester.lines == ()
@@ -458,10 +457,10 @@ async def test_lines_of_a_member_can_be_taken_out_at_once() -> None:
 async def test_what_was_said_before_agreeing_is_not_noted() -> None:
     house = House()
     call = await opened(house)
-    call.observe(object(), 10)
+    call.tick(10)
     house.ledger.agreed[DAVE] = set(Scope)
-    call.observe(caption(DAVE, "I like trains", BOTH, 9, 11), 12)  # began before, became text after
-    call.observe(caption(DAVE, "I like boats", BOTH, 13, 14), 15)
+    call.hear(caption(DAVE, "I like trains", BOTH, 9, 11), 12)  # began before, became text after
+    call.hear(caption(DAVE, "I like boats", BOTH, 13, 14), 15)
     await call.close()
     assert [line.said for line in house.digester.lines] == ["I like boats"]
 
@@ -469,12 +468,12 @@ async def test_what_was_said_before_agreeing_is_not_noted() -> None:
 async def test_what_was_said_off_the_record_is_not_noted_also_when_it_is_understood_later() -> None:
     house = House()
     call = await opened(house)
-    call.observe(object(), 10)
+    call.tick(10)
     call.go_off_record(20)
-    call.observe(caption(ALICE, "a secret about moss", BOTH, 12, 13), 14)
-    call.observe(caption(ALICE, "another secret about moss", BOTH, 18, 19), 25)
-    call.observe(answer("I heard a secret about moss", BOTH, 15), 25)
-    call.observe(caption(ALICE, "and now this", BOTH, 26, 27), 28)
+    call.hear(caption(ALICE, "a secret about moss", BOTH, 12, 13), 14)
+    call.hear(caption(ALICE, "another secret about moss", BOTH, 18, 19), 25)
+    call.hear(answer("I heard a secret about moss", BOTH, 15), 25)
+    call.hear(caption(ALICE, "and now this", BOTH, 26, 27), 28)
     await call.close()
     assert [line.said for line in house.digester.lines] == ["and now this"]
 

@@ -56,7 +56,7 @@ async def disk(tmp_path: Path) -> AsyncIterator[Disk]:
 async def test_said_proposed_kept_and_remembered_in_the_next_call_for_those_who_heard_it(disk: Disk) -> None:
     await disk.agree(ALICE, BOB)
     call = await disk.keeper.open_call(GUILD, CHANNEL, "one")
-    call.observe(caption(ALICE, "I planted moss", BOTH), 0)
+    call.hear(caption(ALICE, "I planted moss", BOTH), 0)
     disk.digester.points = [
         Point("Alice", Kind.FACT, "Planted moss."),
         Point("Alice", Kind.DIGEST, "Told of her moss."),
@@ -107,7 +107,7 @@ async def test_time_keeps_what_nobody_dropped_and_takes_what_nobody_used(disk: D
     await disk.guilds.choose(GUILD, "memory", "usual")
     await disk.guilds.choose(GUILD, "retention_days", 30)
     call = await disk.keeper.open_call(GUILD, CHANNEL, "one")
-    call.observe(caption(ALICE, "I planted moss", BOTH), 0)
+    call.hear(caption(ALICE, "I planted moss", BOTH), 0)
     disk.digester.points = [Point("Alice", Kind.FACT, "Planted moss.")]
     await call.close()
     await disk.keeper.keep_house(NOW + timedelta(days=1), [GUILD])

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.conversation.events import Member, MemberPresent
 from bot.memory.digest import Line, Point
 from bot.memory.keeper import CallMemory
 from bot.storage.consent import Scope
@@ -105,7 +104,7 @@ class Rooms(RuleBasedStateMachine):
     @rule(guild_id=guilds, user_id=users)
     def come(self, guild_id: int, user_id: int) -> None:
         self.present[guild_id].add(user_id)
-        self.calls[guild_id].observe(MemberPresent(Member(user_id, NAMES[user_id], True)), self.clock)
+        self.calls[guild_id].meet(user_id, NAMES[user_id], self.clock)
 
     @rule(guild_id=guilds, user_id=users)
     def go(self, guild_id: int, user_id: int) -> None:
@@ -117,9 +116,9 @@ class Rooms(RuleBasedStateMachine):
         self.clock += 1
         said = f"Likes {self.canary(guild_id, user_id)}."
         here = set(self.present[guild_id])
-        self.calls[guild_id].observe(caption(user_id, said, here, self.clock), self.clock)
+        self.calls[guild_id].hear(caption(user_id, said, here, self.clock), self.clock)
         if is_answered:
-            self.calls[guild_id].observe(answer(said, here, self.clock), self.clock)
+            self.calls[guild_id].hear(answer(said, here, self.clock), self.clock)
 
     @rule(guild_id=guilds, speaker=users, subject=users, late=st.sets(users))
     def remember(self, guild_id: int, speaker: int, subject: int, late: set[int]) -> None:
@@ -129,7 +128,7 @@ class Rooms(RuleBasedStateMachine):
         name = self.canary(guild_id, speaker)
         self.heard[guild_id, name].add(subject)  # is asked, or said it
         call = self.calls[guild_id]
-        call.observe(caption(speaker, f"Likes {name}.", self.present[guild_id], self.clock), self.clock)
+        call.hear(caption(speaker, f"Likes {name}.", self.present[guild_id], self.clock), self.clock)
         self.present[guild_id] |= late
         here = frozenset(self.present[guild_id])
         self.run(call.remember(f"Likes {name}.", Kind.FACT, subject, speaker, here, "en"))
