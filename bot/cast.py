@@ -7,23 +7,21 @@ and kept while there is room. Parsing what strangers wrote runs in an executor.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
+from bot.card_exchange import GivenOut, brought, given_out
 from bot.errors import PersonaError, StorageError
-from bot.personas.cards.container import FILE_BYTES, KEPT_BYTES, Card, read_card
-from bot.personas.cards.png import refused
-from bot.personas.cards.reading import CardReport, persona_of_card
-from bot.personas.cards.writing import card_png
+from bot.personas.cards.files import CardFiles, Format
+from bot.personas.cards.reading import CardReport
 from bot.personas.draft import Draft, drafted, slug_for
 from bot.personas.library import Library
-from bot.personas.persona import FILE_LIMIT_BYTES, Persona, document_of, parse_document, parse_persona
+from bot.personas.persona import Persona, document_of, parse_document
 from bot.storage.guilds import GuildSettingsRepository
-from bot.storage.personas import PersonaRepository, Scope, StoredPersona
+from bot.storage.personas import PersonaRepository, Scope, StoredFiles, StoredPersona
 
 GUILDS_KEPT: Final = 256
 NOBODY: Final = "default"
@@ -44,10 +42,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`report` is `None` for a persona file, which is what it is."""
+    """`report` is `None` for a persona file, which is what it is. `files`: what came beside the card's text; `had_room`: whether that is kept."""
 
     made: Made
     report: CardReport | None
+    files: CardFiles | None
+    had_room: bool
 
 
 class Cast:
@@ -145,7 +145,8 @@ class Cast:
     async def create(self, guild_id: int, draft: Draft, made_by: int, *, may_approve: bool) -> Made:
         """From a form. It waits for approval where the server asks for that and its maker may not give it. Raises `KithError`."""
         persona = drafted(draft, await self._free_slug(guild_id, draft.name), self._voice())
-        return await self._add(guild_id, persona, None, made_by, may_approve)
+        made, _ = await self._add(guild_id, persona, None, made_by, may_approve)
+        return made
 
     async def edit(self, guild_id: int, slug: str, draft: Draft, *, may_approve: bool) -> Made:
         """Raises `KithError`; then everything is as it was."""
@@ -162,15 +163,21 @@ class Cast:
     async def take_in(self, guild_id: int, data: bytes, filename: str, made_by: int, *, may_approve: bool) -> Imported:
         """A card, or a persona file, from a stranger's bytes. Raises `KithError`; then nothing was kept."""
         taken = {NOBODY, *self.library.slugs(), *await self.made(guild_id)}
-        persona, card, report = await asyncio.to_thread(_read, data, filename, taken, self._voice())
-        made = await self._add(guild_id, persona, card, made_by, may_approve)
-        return Imported(made, report)
+        one = await asyncio.to_thread(brought, data, filename, taken, self._voice())
+        made, had_room = await self._add(guild_id, one.persona, one.card, made_by, may_approve, one.stored)
+        return Imported(made, one.report, one.files, had_room)
 
-    async def give_out(self, guild_id: int, name: str) -> tuple[Persona, bytes]:
-        """Anybody here as a card (PNG). Raises `PersonaError`."""
+    async def give_out(self, guild_id: int, name: str, wanted: Format | None = None) -> GivenOut:
+        """Anybody here as a card; `None`: as what it came, else as a PNG. Raises `PersonaError`, `StorageError`."""
         persona = await self.find(guild_id, name)
         own = (await self.made(guild_id)).get(persona.slug)
-        return persona, await asyncio.to_thread(_written, persona, own.card if own is not None else None)
+        card = own.card if own is not None else None
+        files = await self._repository.files(guild_id, persona.slug) if own is not None else None
+        return await asyncio.to_thread(given_out, persona, card, files, wanted)
+
+    async def picture(self, guild_id: int, slug: str) -> bytes | None:
+        """The picture that came with the card of one of the server's own: PNG, JPEG or WebP. Raises `StorageError`."""
+        return await self._repository.picture(guild_id, slug) if slug in await self.made(guild_id) else None
 
     async def approve(self, guild_id: int, slug: str) -> Persona:
         """Raises `PersonaError` when nothing of that name waits (any more)."""
@@ -197,12 +204,21 @@ class Cast:
         """The guild is gone from the database; so it is from here."""
         self._made.pop(guild_id, None)
 
-    async def _add(self, guild_id: int, persona: Persona, card: str | None, made_by: int, may_approve: bool) -> Made:
+    async def _add(
+        self,
+        guild_id: int,
+        persona: Persona,
+        card: str | None,
+        made_by: int,
+        may_approve: bool,
+        files: StoredFiles | None = None,
+    ) -> tuple[Made, bool]:
+        """Answers also whether there was room for the files."""
         is_approved = may_approve or not (await self._guilds.get(guild_id)).approves_personas
         stored = StoredPersona(persona.slug, document_of(persona), card, made_by, is_approved)
-        await self._repository.add(guild_id, stored)
+        had_room = await self._repository.add(guild_id, stored, files)
         self._made.pop(guild_id, None)
-        return Made(persona, made_by, is_approved, card)
+        return Made(persona, made_by, is_approved, card), had_room
 
     async def _free_slug(self, guild_id: int, name: str) -> str:
         return slug_for(name, {NOBODY, *self.library.slugs(), *await self.made(guild_id)})
@@ -222,35 +238,3 @@ def _parsed(stored: list[StoredPersona]) -> dict[str, Made]:
             continue
         found[one.slug] = Made(persona, one.made_by, one.is_approved, one.card)
     return found
-
-
-def _read(
-    data: bytes, filename: str, taken: set[str], voice: dict[str, str]
-) -> tuple[Persona, str | None, CardReport | None]:
-    if len(data) > FILE_BYTES:
-        raise refused(f"more than {FILE_BYTES} bytes", "error-card-too-large")
-    if filename.casefold().endswith(".toml"):
-        return _persona_file(data, filename, taken), None, None
-    card = read_card(data)
-    name = card.fields.get("nickname") or card.fields["name"]
-    persona, report = persona_of_card(card, slug_for(str(name), taken), voice)
-    kept = json.dumps(card.raw, ensure_ascii=False, separators=(",", ":"))
-    if len(kept.encode("utf-8", errors="replace")) > KEPT_BYTES:
-        raise refused(f"the card's text has more than {KEPT_BYTES} bytes", "error-card-too-large")
-    return persona, kept.encode("utf-8", errors="replace").decode(), report
-
-
-def _persona_file(data: bytes, filename: str, taken: set[str]) -> Persona:
-    try:
-        text = data[: FILE_LIMIT_BYTES + 1].decode("utf-8-sig")
-        return parse_persona(text, f"{slug_for(filename[: -len('.toml')], taken)}.toml")
-    except UnicodeDecodeError:
-        raise refused("the file is not UTF-8", "error-card-broken") from None
-    except PersonaError as error:
-        told = "; ".join(line.split(": ", 1)[-1] for line in str(error).splitlines())
-        raise PersonaError(str(error), key="error-persona-draft", faults=told) from None
-
-
-def _written(persona: Persona, card: str | None) -> bytes:
-    origin: Card | None = read_card(card.encode()) if card is not None else None
-    return card_png(persona, origin)

@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.cast import NOBODY, Made
 from bot.errors import KithError
+from bot.personas.cards.files import Format
 from bot.personas.cards.tidy import shortened
 from bot.personas.character import CharacterReport
 from bot.personas.draft import Draft, draft_of
@@ -21,7 +22,7 @@ from bot.personas.persona import Persona as Character
 from bot.storage.personas import Scope
 from bot.texts import Texts
 from cogs.permissions import check_age_gate, check_may_choose_persona, check_may_use, is_usable, may_choose, member_of
-from cogs.persona_cards import MESSAGE_LIMIT, card_in, take_in
+from cogs.persona_cards import MESSAGE_LIMIT, card_in, may_show_picture, picture_file, take_in
 from cogs.persona_forms import ApprovalButton, PersonaForm, approval
 from cogs.voice import channel_of
 from cogs.wording import worded
@@ -39,6 +40,7 @@ USED: Final = {
     Scope.CHANNEL: "persona-used-channel",
     Scope.ME: "persona-used-me",
 }
+FORMATS: Final = {Format.PNG: "persona-format-png", Format.CHARX: "persona-format-charx"}
 FAULTS: Final = {
     Fault.ASSISTANT: "persona-fault-assistant",
     Fault.LANGUAGE: "persona-fault-language",
@@ -148,8 +150,15 @@ class Persona(
         member = member_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         persona = await self._companion.cast.find(member.guild.id, name)
-        shown = about(self._texts, interaction.locale.value, persona)
-        await interaction.edit_original_response(content=shortened(shown, MESSAGE_LIMIT))
+        shown = shortened(about(self._texts, interaction.locale.value, persona), MESSAGE_LIMIT)
+        is_shown = may_show_picture(persona, interaction.channel)
+        picture = await self._companion.cast.picture(member.guild.id, persona.slug) if is_shown else None
+        file = picture_file(persona.slug, picture) if picture is not None else None
+        if file is None:
+            await interaction.edit_original_response(content=shown)
+            return
+        embed = discord.Embed(description=shown).set_thumbnail(url=f"attachment://{file.filename}")
+        await interaction.edit_original_response(embed=embed, attachments=[file])
 
     @app_commands.command(
         name=worded("command-persona-audition"), description=worded("command-persona-audition-description")
@@ -259,15 +268,19 @@ class Persona(
     @app_commands.command(
         name=worded("command-persona-export"), description=worded("command-persona-export-description")
     )
-    @app_commands.rename(name=worded("option-name"))
-    @app_commands.describe(name=worded("option-name-description"))
+    @app_commands.rename(name=worded("option-name"), as_format=worded("option-format"))
+    @app_commands.describe(name=worded("option-name-description"), as_format=worded("option-format-description"))
+    @app_commands.choices(as_format=[Choice(name=worded(key), value=one.value) for one, key in FORMATS.items()])
     @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: interaction.guild_id)
-    async def export_persona(self, interaction: discord.Interaction, name: str) -> None:
+    async def export_persona(self, interaction: discord.Interaction, name: str, as_format: str | None = None) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True, ephemeral=True)
-        persona, png = await self._companion.cast.give_out(member.guild.id, name)
-        file = discord.File(io.BytesIO(png), filename=f"{persona.slug}.png")
-        told = self._texts.say(locale, "persona-exported", name=persona.name_in(locale))
+        wanted = Format(as_format) if as_format is not None else None
+        out = await self._companion.cast.give_out(member.guild.id, name, wanted)
+        file = discord.File(io.BytesIO(out.data), filename=f"{out.persona.slug}.{out.format.value}")
+        told = self._texts.say(locale, "persona-exported", name=out.persona.name_in(locale))
+        if out.left_out:
+            told = f"{told}\n{self._texts.say(locale, 'persona-export-left', count=out.left_out)}"
         await interaction.edit_original_response(content=told, attachments=[file])
 
     # ------------------------------------------------------------------ completion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,8 +11,10 @@ import discord
 from bot.app import Companion
 from bot.errors import KithError
 from bot.personas.cards.container import FILE_BYTES
+from bot.personas.cards.files import CardFiles, Left, suffix_of
 from bot.personas.cards.reading import CardReport, Fate
 from bot.personas.cards.tidy import Unsafe
+from bot.personas.persona import AgeRating, Persona
 from bot.texts import Texts
 from cogs.permissions import may_choose, member_of
 from cogs.persona_forms import approval
@@ -33,10 +36,15 @@ UNSAFE: Final = {
     Unsafe.OVERRIDE: "persona-unsafe-override",
     Unsafe.HIDDEN: "persona-unsafe-hidden",
 }
+LEFT: Final = {
+    Left.LARGE: "persona-picture-large",
+    Left.BROKEN: "persona-picture-broken",
+    Left.UNKNOWN: "persona-picture-unknown",
+}
 
 
-def report_of(texts: Texts, locale: str, report: CardReport) -> str:
-    """What became of the card's fields, and what was taken out: lines for a message."""
+def report_of(texts: Texts, locale: str, report: CardReport, files: Iterable[str] = ()) -> str:
+    """What became of the card's fields and `files` (`files_of`), and what was taken out: lines for a message."""
     lines = [texts.say(locale, "persona-report", version=report.version, container=report.container)]
     for fate in (Fate.USED, Fate.SHORTENED):
         lines += [
@@ -48,9 +56,38 @@ def report_of(texts: Texts, locale: str, report: CardReport) -> str:
         sources = ", ".join(row.source for row in report.rows if row.fate is fate)
         if sources:
             lines.append(texts.say(locale, FATES[fate], source=sources))
-    lines = lines[:ROWS_SHOWN]
+    lines = [*lines[:ROWS_SHOWN], *files]
     lines += [texts.say(locale, UNSAFE[kind], count=count) for kind, count in report.unsafe]
     return "\n".join(lines)
+
+
+def files_of(texts: Texts, locale: str, files: CardFiles, *, had_room: bool) -> list[str]:
+    """What became of the picture and the files that came with the card: a line each."""
+    if not had_room:
+        return [texts.say(locale, "persona-files-full")]
+    lines = []
+    if files.picture is not None:
+        lines.append(texts.say(locale, "persona-picture-kept"))
+    elif files.picture_left is not None:
+        lines.append(texts.say(locale, LEFT[files.picture_left]))
+    if files.assets:
+        lines.append(texts.say(locale, "persona-files-kept", count=len(files.assets)))
+    if files.files_left:
+        lines.append(texts.say(locale, "persona-files-left", count=files.files_left))
+    return lines
+
+
+def may_show_picture(persona: Persona, channel: object) -> bool:
+    """A picture of a persona for adults stands in age-restricted channels alone."""
+    if persona.age_rating is not AgeRating.ADULT:
+        return True
+    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and bool(getattr(channel, "nsfw", False))
+
+
+def picture_file(slug: str, picture: bytes) -> discord.File | None:
+    """The picture as an attachment with a name of ours, by what it is."""
+    suffix = suffix_of(picture)
+    return discord.File(io.BytesIO(picture), filename=f"{slug}.{suffix}") if suffix is not None else None
 
 
 def card_in(attachments: Iterable[discord.Attachment]) -> discord.Attachment:
@@ -79,6 +116,7 @@ async def take_in(companion: Companion, interaction: discord.Interaction, attach
     key = "persona-imported" if made.is_approved else "persona-waits"
     told = texts.say(locale, key, name=made.persona.name_in(locale), slug=made.persona.slug)
     if imported.report is not None:
-        told = f"{told}\n{report_of(texts, locale, imported.report)}"
+        files = files_of(texts, locale, imported.files, had_room=imported.had_room) if imported.files else []
+        told = f"{told}\n{report_of(texts, locale, imported.report, files)}"
     view = discord.utils.MISSING if made.is_approved else approval(companion, locale, made.persona.slug)
     await interaction.edit_original_response(content=told[:MESSAGE_LIMIT], view=view)

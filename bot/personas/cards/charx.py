@@ -84,7 +84,7 @@ class Archive:
         picture, path = None, ""
         if assets and assets[0].path == icon:
             if suffix_of(assets[0].data) is None:
-                picture_left = Left.BROKEN  # as a picture; as a file it is kept
+                picture_left = Left.UNKNOWN
             else:
                 picture, path = assets[0].data, assets[0].path
                 del assets[0]

@@ -30,10 +30,11 @@ class Format(StrEnum):
 
 
 class Left(StrEnum):
-    """Why a picture is not kept."""
+    """Why a picture is not kept, or not shown."""
 
     LARGE = "large"
     BROKEN = "broken"
+    UNKNOWN = "unknown"  # a file of another kind: kept, and shown to nobody
 
 
 @dataclass(frozen=True, slots=True)
