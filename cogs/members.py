@@ -15,6 +15,7 @@ from bot.app import Companion, KithBot
 from bot.attendance import Arrival, Attendance, Bar, may_talk
 from bot.errors import KithError
 from bot.storage.guilds import GuildSettings
+from cogs.board import keep_true
 from cogs.panel import Panel, panel_sentence
 from cogs.permissions import check_age_gate, check_may_come, role_ids_of
 
@@ -128,7 +129,8 @@ class Members(commands.Cog):
         persona = status.persona or await self._companion.cast.of(channel.guild.id)
         sentence = panel_sentence(self._companion, locale, channel.name, persona)
         try:
-            await channel.send(sentence, view=Panel(self._companion, locale))
+            panel = await channel.send(sentence, view=Panel(self._companion, locale))
+            keep_true(self._companion, channel.guild.id, locale, panel)
         except discord.DiscordException as error:
             _log.warning("panel_not_shown", error=type(error).__name__)
 

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.errors import KithError
+from cogs.board import keep_true
 from cogs.panel import Panel, panel_sentence
 from cogs.permissions import check_may_come, check_may_use, member_of
 from cogs.wording import worded
@@ -51,7 +52,8 @@ class Voice(commands.Cog):
         interaction.client.dispatch("companion_called", member.guild)
         persona = await self._companion.join(channel, chat_of(interaction, channel), locale)
         sentence = panel_sentence(self._companion, locale, channel.name, persona)
-        await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
+        panel = await interaction.edit_original_response(content=sentence, view=Panel(self._companion, locale))
+        keep_true(self._companion, member.guild.id, locale, panel)
 
     @app_commands.command(name=worded("command-leave"), description=worded("command-leave-description"))
     @app_commands.guild_only()
