@@ -66,9 +66,10 @@ def written(text: str) -> str:
 def kept_words(texts: Texts, locale: str, shelf: Shelf, page: int) -> str:
     """A page of what is kept, under the rules that hold."""
     total = pages(len(shelf.memories), KEPT_SHOWN)
-    lines = [texts.say(locale, "memory-kept-title", count=len(shelf.memories)), *state_words(texts, locale, shelf)]
+    lines = [texts.say(locale, "memory-kept-title", count=len(shelf.memories))]
     if not shelf.memories:
         lines.append(texts.say(locale, "memory-kept-none"))
+    lines += state_words(texts, locale, shelf)
     begin = page * KEPT_SHOWN
     for number, memory in enumerate(shelf.memories[begin : begin + KEPT_SHOWN], begin + 1):
         lines.append(texts.say(locale, "memory-entry", number=number, text=memory.text))

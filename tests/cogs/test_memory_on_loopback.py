@@ -376,7 +376,7 @@ async def test_the_room_reads_nothing_of_what_is_proposed_and_each_member_sees_t
     assert "I keep nothing of this unless you press **Keep**" in mine.text
     assert is_for(mine, house.alice)
     theirs = await house.press(house.stage.ming, message, "kith:memory:show")
-    assert "这里没有你的" in theirs.text
+    assert "没有在等你决定的" in theirs.text
     assert "fern" not in theirs.text
     assert is_for(theirs, house.stage.ming)
 
@@ -404,7 +404,7 @@ async def test_proposals_are_kept_put_in_own_words_and_dropped(house: House) -> 
 
     dropped = await house.press(house.alice, edited.replies[-1], f"kith:memory:drop:{train.proposal_id}")
     assert dropped.text.startswith("Dropped.")
-    assert "Nothing of yours waits here" in dropped.text
+    assert "Nothing waits for your word" in dropped.text
     assert await house.offered() == []
     assert set(await house.kept()) == {"wants a fern", "plays the viola"}
 

@@ -224,7 +224,7 @@ def test_where_the_rule_is_usual_what_was_kept_at_once_is_told_with_the_way_to_d
 
 
 def test_where_nothing_waits_it_says_so() -> None:
-    assert "Nothing of yours waits here" in offered_words(TEXTS, "en", shelf(), 0)
+    assert "Nothing waits for your word" in offered_words(TEXTS, "en", shelf(), 0)
 
 
 @pytest.mark.parametrize(

@@ -63,20 +63,20 @@ memory-form = In your own words
 memory-form-text = What I should remember
 memory-changed = Changed.
 memory-forgotten = { $count ->
-    [one] Forgotten, at once and for good: in my notes, in their log, and in every export from now on.
-   *[other] Forgotten, at once and for good ({ $count }): in my notes, in their log, and in every export from now on.
+    [one] Forgotten, at once and for good: no trace of it is left in my notes.
+   *[other] Forgotten, at once and for good ({ $count }): no trace of it is left in my notes.
 }
 memory-forget-all-ask = Shall I forget **everything** that I keep about you on this server: memories, what waits for your word, and your points in recaps? This cannot be undone. `/memory export` takes it with you first.
 memory-forgotten-all = { $count ->
     [0] There was nothing to forget: I keep nothing about you here.
-    [one] One thing is forgotten, at once and for good: in my notes, in their log, and in every export from now on.
-   *[other] { $count } things are forgotten, at once and for good: in my notes, in their log, and in every export from now on.
+    [one] One thing is forgotten, at once and for good: no trace of it is left in my notes.
+   *[other] { $count } things are forgotten, at once and for good: no trace of them is left in my notes.
 }
 memory-exported = Everything that I keep about you on this server. Only you can see this; the file is yours, and I keep no copy.
-memory-paused = Paused. I keep nothing new about you and bring nothing up. What I kept stays until you forget it. `/memory pause` with "off" goes on.
+memory-paused = Paused. I keep nothing new about you and bring nothing up. What I kept stays until you forget it. `/memory pause` with “off” ends the pause.
 memory-resumed = I go on: what you agreed to counts again.
-memory-is-paused = Paused: I keep nothing new about you and bring nothing up. `/memory pause` with "off" goes on.
-memory-agree = You have not agreed to be heard and remembered, so I keep nothing new about you and bring nothing up. `/consent allow` lets me: "that I hear you", and "that I remember you".
+memory-is-paused = Paused: I keep nothing new about you and bring nothing up. `/memory pause` with “off” ends the pause.
+memory-agree = You have not agreed to be heard and remembered, so I keep nothing new about you and bring nothing up. To change that: `/consent allow`, once with “that I hear you” and once with “that I remember you”.
 
 ## What I would like to remember
 
@@ -84,10 +84,10 @@ memory-offer = I would like to remember something of this talk. Only you can see
 memory-offered-title = **I would like to remember** ({ $count })
 memory-offered-strict = I keep nothing of this unless you press **Keep**. What you leave alone goes by itself.
 memory-offered-usual = What you do not drop is kept when its time is up; what others said of you only if you keep it.
-memory-offered-none = Nothing of yours waits here: there is nothing that I would like to ask you about.
+memory-offered-none = Nothing waits for your word: there is nothing that I would like to ask you about.
 memory-offered-fresh = { $count ->
-    [one] One thing that you told me of yourself was kept in the last day already; **What I keep** shows it, and lets you drop it.
-   *[other] { $count } things that you told me of yourself were kept in the last day already; **What I keep** shows them, and lets you drop them.
+    [one] One thing that you told me of yourself was kept in the last day already; **What is kept** shows it, and lets you drop it.
+   *[other] { $count } things that you told me of yourself were kept in the last day already; **What is kept** shows them, and lets you drop them.
 }
 memory-kept = Kept.
 memory-dropped = Dropped. I do not remember it.
@@ -95,8 +95,8 @@ memory-button-show = Show mine
 memory-button-keep = Keep { $number }
 memory-button-edit = Edit { $number }
 memory-button-drop = Drop { $number }
-memory-button-kept = What I keep
-memory-button-offered = I would like to remember ({ $count })
+memory-button-kept = What is kept
+memory-button-offered = Waiting for my word ({ $count })
 memory-button-change = Edit
 memory-button-forget = Forget
 memory-button-mute = Do not bring this up again
@@ -114,7 +114,7 @@ recap-point = • <@{ $user }>: { $text }
 recap-whose = -# Only points of members who agreed to it, and only what you were there to hear. They go after a day.
 recap-none = I have no points of a talk in **{ $channel }** that I could tell you.
 recap-none-why = I note points only of members who agreed to it, keep them for a day, and tell them only to people who were there to hear them.
-recap-agree = You have not agreed that points of yours stand in recaps, so nothing of what you say is in them. `/consent allow` lets me.
+recap-agree = You have not agreed that points of yours come into recaps, so nothing of what you say is in them. `/consent allow` with “that points of yours come into recaps” changes that.
 
 ## What can go wrong
 
@@ -125,6 +125,6 @@ error-memory-long = That is too long: { $length } characters. A memory has at mo
 error-memory-empty = There was nothing to see in that. Write down what I should remember, in a few words.
 error-memory-text = I do not keep that. A memory is a short sentence about a person, of at most { $most } characters: no orders to me, no links, no mentions, no secrets.
 error-memory-off = On this server I remember nothing: its admins decided so.
-error-memory-not-agreed = First agree to be heard and remembered: `/consent allow`, "that I hear you" and "that I remember you". Until then I keep nothing about you.
-error-memory-paused = You paused remembering, so I keep nothing new. `/memory pause` with "off" goes on.
+error-memory-not-agreed = First agree to be heard and remembered: `/consent allow`, once with “that I hear you” and once with “that I remember you”. Until then I keep nothing about you.
+error-memory-paused = You paused remembering, so I keep nothing new. `/memory pause` with “off” ends the pause.
 error-recap-where = Which talk? Enter a voice channel, or ask in a voice channel's own chat.

@@ -86,7 +86,7 @@ consent-show-older = • { $scope }: **no longer**: you agreed to notice { $vers
 consent-show-never = • { $scope }: no
 consent-scope-listen = that I hear you
 consent-scope-remember = that I remember you
-consent-scope-transcript = that points of yours stand in `/recap`
+consent-scope-transcript = that points of yours come into recaps
 error-consent-scope = There is no such thing to agree to. It is one of: { $expected }.
 
 ## Off the record

@@ -61,19 +61,19 @@ memory-form = 用你自己的话说
 memory-form-text = 我该记住什么
 memory-changed = 改好了。
 memory-forgotten = { $count ->
-    [one] 忘掉了，立刻、彻底：我的记录里、它的日志里、以后的导出里都没有了。
-   *[other] 忘掉了（{ $count } 条），立刻、彻底：我的记录里、它的日志里、以后的导出里都没有了。
+    [one] 忘掉了，彻底忘了：我的记录里一点痕迹也不留。
+   *[other] 忘掉了（{ $count } 条），彻底忘了：我的记录里一点痕迹也不留。
 }
 memory-forget-all-ask = 要我忘掉在本服务器关于你的**一切**吗？包括记忆、等你决定的，还有回顾里你的要点。忘了就找不回来。想先留一份，用 `/记忆 导出`。
 memory-forgotten-all = { $count ->
     [0] 没有可忘的：我这里没有关于你的任何东西。
-   *[other] { $count } 条都忘掉了，立刻、彻底：我的记录里、它的日志里、以后的导出里都没有了。
+   *[other] { $count } 条都忘掉了，彻底忘了：我的记录里一点痕迹也不留。
 }
 memory-exported = 这是我在本服务器保存的关于你的一切。只有你看得到；文件归你，我不留底。
 memory-paused = 已暂停。我不再记你的新事，也不再提起旧事。以前记下的还在，直到你让我忘掉。`/记忆 暂停` 选“关”就恢复。
 memory-resumed = 恢复了：你同意过的，重新算数。
 memory-is-paused = 已暂停：我不再记你的新事，也不再提起旧事。`/记忆 暂停` 选“关”就恢复。
-memory-agree = 你还没同意让我听到并记住你，所以我不会记你的新事，也不会提起旧事。想让我记，就用 `/授权 同意`，选“让我听到你”和“让我记住你”。
+memory-agree = 你还没同意让我听到并记住你，所以我不会记你的新事，也不会提起旧事。想让我记，就用两次 `/授权 同意`：一次选“让 Kith 听到我”，一次选“让 Kith 记住我”。
 
 ## 我想记住的
 
@@ -81,7 +81,7 @@ memory-offer = 这次聊天里有些事我想记住。你的那份只有你自�
 memory-offered-title = **我想记住**（{ $count } 条）
 memory-offered-strict = 你不点“**记住**”，我就一条也不留；放着不管的，到时候会自己消失。
 memory-offered-usual = 你没点“算了”的，到时候我就记下了；别人说起你的，要你点“记住”才算。
-memory-offered-none = 这里没有你的：我没有什么要问你的。
+memory-offered-none = 没有在等你决定的：这会儿没什么要问你。
 memory-offered-fresh = { $count ->
    *[other] 这一天里，你说起自己的 { $count } 件事我已经记下了；点“**记着的**”可以看，也可以不要。
 }
@@ -92,7 +92,7 @@ memory-button-keep = 记住 { $number }
 memory-button-edit = 改一下 { $number }
 memory-button-drop = 算了 { $number }
 memory-button-kept = 记着的
-memory-button-offered = 我想记住的（{ $count }）
+memory-button-offered = 等我点头的（{ $count }）
 memory-button-change = 修改
 memory-button-forget = 忘掉
 memory-button-mute = 别再提这件事
@@ -110,7 +110,7 @@ recap-point = • <@{ $user }>：{ $text }
 recap-whose = -# 只有同意了的成员的要点，也只有你当时在场听到的。一天后就没有了。
 recap-none = **{ $channel }** 没有我能告诉你的聊天要点。
 recap-none-why = 我只记同意了的成员的要点，只留一天，也只告诉当时在场听到的人。
-recap-agree = 你还没同意让回顾里有你的要点，所以你说的话不会出现在这里。想加进来，就用 `/授权 同意`。
+recap-agree = 你还没同意让回顾里有你的要点，所以你说的话不会出现在这里。想加进来，就用 `/授权 同意`，选“回顾里可以有我的要点”。
 
 ## 出错时
 
@@ -121,6 +121,6 @@ error-memory-long = 太长了：{ $length } 个字。一条记忆最多 { $limit
 error-memory-empty = 里面没有看得见的字。用几个字写下我该记住什么吧。
 error-memory-text = 这个我不能记。一条记忆是关于人的一句短话，最多 { $most } 个字；不能是给我的命令，也不能有链接、提及和密码之类。
 error-memory-off = 本服务器的管理员决定：我在这里什么都不记。
-error-memory-not-agreed = 请先同意让我听到并记住你：用 `/授权 同意`，选“让我听到你”和“让我记住你”。在那之前，我不会留下关于你的任何东西。
+error-memory-not-agreed = 请先同意让我听到并记住你：用两次 `/授权 同意`，一次选“让 Kith 听到我”，一次选“让 Kith 记住我”。在那之前，我不会留下关于你的任何东西。
 error-memory-paused = 你暂停了记忆，所以我不记新事。`/记忆 暂停` 选“关”就恢复。
 error-recap-where = 你问的是哪次聊天？先进一个语音频道，或者在语音频道自己的聊天里问。

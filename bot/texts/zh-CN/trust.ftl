@@ -38,7 +38,7 @@ panel =
     我在 **{ $channel }**，现在是 **{ $persona }**。我是人工智能。
     没有人同意之前，我谁也听不到；同意之后，我会在本服务器听到你，直到你说停。
 panel-now-heard = 这里有 { $present } 个人，我现在听得到其中 { $heard } 个。
-panel-now-off-record = **不留记录**，到 <t:{ $until }:t> 为止（{ $name } 的意思）：大家说的话都不会被记住。
+panel-now-off-record = **不留记录**，到 <t:{ $until }:t> 为止（应 { $name } 的要求）：大家说的话都不会被记住。
 panel-allow = 允许 Kith 听我说话
 panel-stop = 不要再听我说话
 panel-remember = 记住我
@@ -84,14 +84,14 @@ consent-show-since = • { $scope }：**是**，从 <t:{ $since }:f> 起，第 {
 consent-show-withdrawn = • { $scope }：否，已在 <t:{ $since }:f> 收回
 consent-show-older = • { $scope }：**不再有效**：你同意的是第 { $version } 版说明，后来它改了。请读一读新的，再说一次。
 consent-show-never = • { $scope }：否
-consent-scope-listen = 让我听到你
-consent-scope-remember = 让我记住你
-consent-scope-transcript = `/回顾` 里可以有你的要点
+consent-scope-listen = 让 Kith 听到我
+consent-scope-remember = 让 Kith 记住我
+consent-scope-transcript = 回顾里可以有我的要点
 error-consent-scope = 没有这一项可以同意。可选的有：{ $expected }。
 
 ## 不留记录
 
-record-off-told = **不留记录**，到 <t:{ $until }:t> 为止（{ $name } 的意思）：这里说的话都不会被记住，也不会进回顾。
+record-off-told = **不留记录**，到 <t:{ $until }:t> 为止（应 { $name } 的要求）：这里说的话都不会被记住，也不会进回顾。
 record-off-nothing = 这里本来就什么都不记：本服务器的管理员这样决定。
 record-off-already = 这个房间已经不留记录了，到 <t:{ $until }:t> 为止。
 
@@ -133,7 +133,7 @@ privacy-policy-short =
     __隐私，简短地说__
     • 我只听同意了的人。其他人的数据包在解密之前就丢弃了。
     • 声音从不保存。说的话只在本人另外同意之后才留，加密保存，到时候自己消失。
-    • 我听到的会发给{ $model }。你的有多少：`/隐私 收据`。关于那个模型：`/模型 说明卡`。
+    • 我听到的会发给：{ $model }。你的有多少：`/隐私 收据`。关于那个模型：`/模型 说明卡`。
     • `/授权 停止` 在你的下一个数据包之前生效；`/隐私 删除` 删掉你的一切。
 privacy-policy-link = 完整的政策：{ $url }
 privacy-policy-file = 完整的政策见附件。
@@ -183,7 +183,7 @@ status-encrypted = { $code ->
     [none] 本次通话为端到端加密。
    *[other] 本次通话为端到端加密。隐私代码：{ $code }
 }
-status-not-encrypted = 本次通话不是端到端加密的（讲台频道都不是）。
+status-not-encrypted = 本次通话不是端到端加密的（舞台频道都不是）。
 status-connecting = 语音连接目前没有接通。
 status-model = { $state ->
     [ready] { $model } 正在应答。
@@ -194,5 +194,5 @@ status-model = { $state ->
 model-local = 本地模型
 status-latency = 最近一次回答在 { $latest } 毫秒后开始（{ $turns } 轮的中位数为 { $median } 毫秒）。
 status-loss = 发给我的声音中有 { $loss } % 在路上丢失。
-status-off-record = 不留记录，到 <t:{ $until }:t> 为止（{ $name } 的意思）。
+status-off-record = 不留记录，到 <t:{ $until }:t> 为止（应 { $name } 的要求）。
 status-channel = AI 正在听 { $present } 人中的 { $heard } 人 · /隐私
