@@ -112,8 +112,8 @@ def _no_constant(name: str) -> float:
     raise ValueError(name)
 
 
-_STRUCTURE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-"""A string, also one that never ends: so that every character is looked at once."""
+_STRUCTURE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A string, also one that never ends: so that every character is looked at once, and no way back is remembered (`*+`)."""
 
 
 def _depth(text: str) -> int:
