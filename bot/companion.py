@@ -31,9 +31,10 @@ from bot.digest import ModelDigester
 from bot.errands import Errands
 from bot.errors import KithError, StorageError
 from bot.housekeeping import keep_house
+from bot.memory.call import CallMemory
 from bot.memory.chat import ChatDigester
 from bot.memory.digest import Digester
-from bot.memory.keeper import CallMemory, Keeper
+from bot.memory.keeper import Keeper
 from bot.model_choice import model_options
 from bot.notice import SpokenNotice
 from bot.personas.library import Library

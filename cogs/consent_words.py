@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from bot.memory.call import RECAP_HOURS, STRICT_DAYS
+from bot.memory.terms import RECAP_HOURS, STRICT_DAYS
 from bot.storage.consent import NOTICE_VERSION, Scope
 from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.texts import Texts

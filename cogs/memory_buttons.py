@@ -14,10 +14,11 @@ import structlog
 from discord import ButtonStyle, SelectOption, ui
 
 from bot.app import Companion, KithBot, answer_fault
+from bot.memory.room import may_share
 from bot.storage.memories import Memory
 from bot.texts import Texts
 from cogs.memory_shelf import Shelf
-from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, may_share, pages, short
+from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, pages, short
 
 Deed = Callable[[Companion, discord.Interaction, str], Awaitable[None]]
 

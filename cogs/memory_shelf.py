@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.app import Companion
 from bot.errors import KithError
-from bot.memory.call import USUAL_DAYS
+from bot.memory.terms import is_kept_unasked
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Memory, Proposal
@@ -45,10 +45,8 @@ class Shelf:
 
     def keeps_unasked(self, proposal: Proposal) -> bool:
         """Whether it is kept when its time is up, unless it is dropped before: what members said of themselves, where that is the rule."""
-        if self.mode is not MemoryMode.USUAL or not self.is_agreed or self.is_paused:
-            return False
-        is_usual = proposal.expires_at - proposal.made_at <= timedelta(days=USUAL_DAYS)
-        return is_usual and proposal.speaker_id == self.user_id
+        is_rule = self.mode is MemoryMode.USUAL and self.is_agreed and not self.is_paused
+        return is_rule and is_kept_unasked(proposal)
 
     def was_kept(self, proposal: Proposal) -> bool:
         """Whether one of the memories comes from this proposal: it has its moment and its speaker."""
@@ -65,16 +63,10 @@ class Shelf:
             raise KithError("the member paused remembering", key="error-memory-paused")
 
 
-def is_agreed(companion: Companion, guild_id: int, user_id: int, scope: Scope) -> bool:
-    """Whether this agreement has effect: none has without the one to be heard. The guild's are loaded."""
-    return all(companion.ledger.allowed(guild_id, user_id, one) for one in (Scope.LISTEN, scope))
-
-
 async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
     """Raises `StorageError`."""
     keeper = companion.keeper
     settings = await companion.guilds.get(guild_id)
-    await companion.ledger.load(guild_id)
     memories = tuple(await keeper.show(guild_id, user_id))
     since = datetime.now(UTC) - FRESH
     return Shelf(
@@ -83,7 +75,7 @@ async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
         proposals=tuple(await keeper.proposals(guild_id, user_id)),
         mode=settings.memory,
         retention_days=settings.retention_days,
-        is_agreed=is_agreed(companion, guild_id, user_id, Scope.REMEMBER),
+        is_agreed=await keeper.agreed(guild_id, user_id, Scope.REMEMBER),
         is_paused=await keeper.is_paused(guild_id, user_id),
         fresh=sum(one.made_at > since and one.speaker_id == user_id for one in memories),
     )

@@ -10,6 +10,7 @@ from discord.app_commands import Choice
 
 from bot.errors import KithError
 from bot.memory.keepable import tidy
+from bot.memory.room import may_share
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Kind, Memory, Proposal
 from bot.texts import Texts
@@ -42,11 +43,6 @@ OFFERS: Final = {
 def pages(count: int, shown: int) -> int:
     """How many pages so many entries fill: at least one."""
     return max(1, -(-count // shown))
-
-
-def may_share(memory: Memory) -> bool:
-    """Only what somebody said of themselves can be theirs to share."""
-    return memory.speaker_id == memory.subject_id != ROOM
 
 
 def written(text: str) -> str:

@@ -15,7 +15,6 @@ from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import RecapPoint
 from bot.texts import Texts
-from cogs.memory_shelf import is_agreed
 from cogs.memory_words import seconds
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -81,7 +80,6 @@ class Recap(commands.Cog):
         channel = room_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         settings = await companion.guilds.get(member.guild.id)
-        await companion.ledger.load(member.guild.id)
         points = await companion.keeper.recap(member.guild.id, channel.id, frozenset({member.id}))
         words = recap_words(
             companion.texts,
@@ -89,7 +87,7 @@ class Recap(commands.Cog):
             channel.name,
             points,
             mode=settings.memory,
-            is_agreed=is_agreed(companion, member.guild.id, member.id, Scope.TRANSCRIPT),
+            is_agreed=await companion.keeper.agreed(member.guild.id, member.id, Scope.TRANSCRIPT),
         )
         await interaction.edit_original_response(embed=discord.Embed(description=words))
 

@@ -32,7 +32,8 @@ from bot.conversation.lines import Observer, VoiceLine
 from bot.conversation.names import NOBODY, clean_name
 from bot.conversation.services import CallOptions, CallServices, CallStatus, Channel, TextChannel, loss_percent
 from bot.conversation.session import ChannelSession
-from bot.memory.keeper import CallMemory, told
+from bot.memory.call import CallMemory
+from bot.memory.keeper import told
 from bot.personas.character import Character
 from bot.personas.persona import Persona
 from bot.personas.scenes import SCENES, Scene

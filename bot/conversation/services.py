@@ -14,7 +14,7 @@ from bot.conversation.budget import Budget
 from bot.conversation.care import Sentence
 from bot.conversation.events import CallTool, ToolAnswered, TurnMeasured
 from bot.conversation.lines import Judge, Observer, OpenModel, VoiceLine
-from bot.memory.keeper import CallMemory
+from bot.memory.call import CallMemory
 from bot.personas.character import CharacterReport
 from bot.personas.persona import Persona
 from bot.personas.scenes import Scene

@@ -27,8 +27,6 @@ from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, Kind, Memory, Proposal, RecapPoint
 
-__all__ = ["RECAP_HOURS", "STRICT_DAYS", "USUAL_DAYS", "CallMemory", "Outcome", "Recall", "Shelves", "language_of"]
-
 RECALL_TOKENS: Final = 600
 CLOSE_S: Final = 20.0
 DIGEST_S: Final = 15.0

@@ -19,12 +19,10 @@ from bot.memory.grams import grams, likeness
 from bot.memory.keepable import may_keep, tidy
 from bot.memory.recollection import SAME
 from bot.memory.shelves import Agreements, Choices, Memories, Recaps, Rules, Shelves
-from bot.memory.terms import USUAL_DAYS, Outcome, Recall
+from bot.memory.terms import is_kept_unasked
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
-
-__all__ = ["CallMemory", "Keeper", "Outcome", "Recall", "told"]
 
 PAUSED: Final = "memory-paused"
 """A member's choice (`bot.storage.members`)."""
@@ -200,6 +198,11 @@ class Keeper:
 
     # ------------------------------------------------------------------------ the house
 
+    async def agreed(self, guild_id: int, user_id: int, scope: Scope) -> bool:
+        """Whether this agreement has effect."""
+        await self._shelves.agreements.load(guild_id)
+        return self._shelves.agreed(guild_id, user_id, scope)
+
     async def refresh(self, guild_id: int) -> None:
         """The server's settings changed: its open calls go by them from now on. (`remember` and `close` look for themselves.)"""
         mode = (await self._shelves.rules.get(guild_id)).memory
@@ -221,9 +224,7 @@ class Keeper:
             if not self._shelves.agreed(guild_id, user_id, Scope.REMEMBER) or await self.is_paused(guild_id, user_id):
                 continue
             for proposal in await self.proposals(guild_id, user_id):
-                # What was proposed under the strict rule, or by somebody else, is not kept without a word.
-                is_usual = proposal.expires_at - proposal.made_at <= timedelta(days=USUAL_DAYS)
-                if is_usual and proposal.speaker_id == user_id and proposal.expires_at <= now:
+                if is_kept_unasked(proposal) and proposal.expires_at <= now:
                     await self.settle(guild_id, user_id, proposal.proposal_id, keep=True)
 
 

@@ -18,9 +18,13 @@ class Room:
     present: frozenset[int]
 
 
+def may_share(memory: Memory) -> bool:
+    """Only what somebody said of themselves can be theirs to share."""
+    return memory.speaker_id == memory.subject_id != ROOM
+
+
 def may_recall(memory: Memory, room: Room) -> bool:
     """Whether the room may be told (DESIGN section 6): everybody there heard it, or its subject said it of themselves and marked it shareable."""
     if memory.guild_id != room.guild_id or memory.is_muted or not room.present:
         return False
-    is_shared = memory.is_shareable and memory.speaker_id == memory.subject_id != ROOM
-    return room.present <= memory.heard_by or is_shared
+    return room.present <= memory.heard_by or (memory.is_shareable and may_share(memory))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from bot.storage.memories import Memory
+from bot.storage.memories import Memory, Proposal
 
 STRICT_DAYS: Final = 7
 """So long a proposal waits for its subject where nothing is kept without a word of theirs."""
@@ -35,6 +36,12 @@ class Recall:
 
     memories: tuple[Memory, ...]
     is_withdrawn: bool = False
+
+
+def is_kept_unasked(proposal: Proposal) -> bool:
+    """Whether it is kept when its time is up, where that is the rule: what was proposed under the strict rule, or by somebody else, never is."""
+    is_usual = proposal.expires_at - proposal.made_at <= timedelta(days=USUAL_DAYS)
+    return is_usual and proposal.speaker_id == proposal.subject_id
 
 
 def language_of(text: str) -> str:

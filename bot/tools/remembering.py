@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from bot.memory.call import language_of
 from bot.memory.room import Room, may_recall
+from bot.memory.terms import Outcome, language_of
 from bot.personas.persona import ToolName
 from bot.storage.memories import ROOM, Kind
 from bot.tools.tool import Answer, Errand, RefusedError, tool
@@ -18,16 +18,16 @@ ME: Final = frozenset({"me", "i", "myself", "我"})
 
 NOBODY: Final = "Not kept: it is not clear who said it. Ask that person to say it again."
 
-_OUTCOMES: Final = {
-    "KEPT": "Kept. Mention lightly that you will remember it; do not repeat it.",
-    "PROPOSED": "Not kept yet: the person it is about will be asked after the call, privately, whether to keep it.",
-    "NOT_AGREED": "Not kept: they have not agreed to be remembered. Say so kindly; they can change that with /consent, or leave it.",
-    "OFF_RECORD": "Not kept: the room is off the record now. Say so lightly.",
-    "OFF": "Not kept: nothing is remembered on this server.",
-    "FULL": "Not kept: that is enough to remember for one call.",
-    "UNCLEAR": "Not kept: expected one short, clear statement that somebody made about themselves, and nothing delicate about another person.",
+_OUTCOMES: Final[dict[Outcome, str]] = {
+    Outcome.KEPT: "Kept. Mention lightly that you will remember it; do not repeat it.",
+    Outcome.PROPOSED: "Not kept yet: the person it is about will be asked after the call, privately, whether to keep it.",
+    Outcome.NOT_AGREED: "Not kept: they have not agreed to be remembered. Say so kindly; they can change that with /consent, or leave it.",
+    Outcome.OFF_RECORD: "Not kept: the room is off the record now. Say so lightly.",
+    Outcome.OFF: "Not kept: nothing is remembered on this server.",
+    Outcome.FULL: "Not kept: that is enough to remember for one call.",
+    Outcome.UNCLEAR: "Not kept: expected one short, clear statement that somebody made about themselves, and nothing delicate about another person.",
 }
-"""What becomes of something that was to be kept, by the memory's own word for it."""
+"""What becomes of something that was to be kept."""
 
 
 @tool(permission=ToolName.REMEMBER)
@@ -45,7 +45,7 @@ async def remember(
     never guesses, secrets, health, money or what was said as a joke."""
     memory, speaker = errand.room.memory, errand.asked_by
     if memory is None:
-        return {"result": _OUTCOMES["OFF"]}
+        return {"result": _OUTCOMES[Outcome.OFF]}
     if speaker is None:
         return {"result": NOBODY}
     subject = speaker if about.casefold() in ME else errand.room.user_of(about)
@@ -53,7 +53,7 @@ async def remember(
         raise RefusedError("about: nobody in the call is called so; expected 'me' or the name of somebody in the call")
     heard_by = errand.present | {speaker}
     outcome = await memory.remember(text, Kind(kind), subject, speaker, heard_by, language_of(text))
-    return {"result": _OUTCOMES[outcome.name]}
+    return {"result": _OUTCOMES[outcome]}
 
 
 @tool(permission=ToolName.RECALL)
@@ -65,7 +65,7 @@ async def recall(
     or refers to another time; never guess."""
     memory = errand.room.memory
     if memory is None:
-        return {"remembered": [], "note": _OUTCOMES["OFF"]}
+        return {"remembered": [], "note": _OUTCOMES[Outcome.OFF]}
     here = Room(errand.room.guild_id, errand.present)
     # The memory asks the same; nothing that may not be told passes two doors.
     found = [one for one in memory.search(words, errand.present, FOUND) if may_recall(one, here)]

@@ -15,12 +15,12 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, Protocol, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bot.conversation.events import CallTool
+from bot.memory.terms import Outcome
 from bot.personas.persona import Persona, ToolName
 from bot.realtime.events import ToolSpec
 from bot.storage.guilds import GuildSettings
@@ -47,7 +47,7 @@ class RoomMemory(Protocol):
         language: str,
         *,
         is_shareable: bool = False,
-    ) -> StrEnum: ...
+    ) -> Outcome: ...
 
 
 class SetsReminders(Protocol):

@@ -15,7 +15,8 @@ import pytest
 from loopback import Stage, on_stage
 
 from bot.app import Companion, KithBot
-from bot.memory.keeper import Keeper, Outcome
+from bot.memory.keeper import Keeper
+from bot.memory.terms import Outcome
 from bot.process import running
 from bot.rehearsal.interactions import CallbackKind, Interaction
 from bot.rehearsal.member_voice import MemberVoice
@@ -494,7 +495,7 @@ async def test_buttons_of_before_a_restart_still_work(tmp_path: Path, monkeypatc
             after = house_of(stage, again)
             kept = await after.press(stage.alice, page.replies[-1], f"kith:memory:keep:{fern.proposal_id}")
             assert kept.text.startswith("Kept.")
-            assert "Nothing of yours" in (await after.press(stage.alice, message, "kith:memory:show")).text
+            assert "Nothing waits for your word" in (await after.press(stage.alice, message, "kith:memory:show")).text
 
 
 async def test_what_is_worth_keeping_is_offered_when_the_call_is_over_and_known_in_the_next(house: House) -> None:

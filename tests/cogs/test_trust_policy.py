@@ -11,7 +11,7 @@ import pytest
 from bot.companion import OFF_RECORD_S
 from bot.conversation.disclosure import EVERY_S
 from bot.housekeeping import BOOKS_KEPT
-from bot.memory.call import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS
+from bot.memory.terms import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS
 from bot.receipt import USAGE_MONTHS
 from bot.settings import Settings
 from bot.storage.consent import NOTICE_VERSION, Scope

@@ -24,9 +24,10 @@ from fake_shelves import (
 
 from bot.errors import KithError, ModelError, ModelFault, StorageError
 from bot.memory import call as call_module
-from bot.memory.call import REMEMBERED, STRICT_DAYS, USUAL_DAYS
+from bot.memory.call import REMEMBERED, CallMemory
 from bot.memory.digest import Point
-from bot.memory.keeper import CallMemory, Outcome, told
+from bot.memory.keeper import told
+from bot.memory.terms import STRICT_DAYS, USUAL_DAYS, Outcome, Recall
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, Kind, Memory
@@ -240,7 +241,7 @@ async def test_what_was_told_is_taken_back_when_somebody_comes_who_may_not_know(
     call = await opened(House(), memory(heard_by=BOTH))
     assert [one.text for one in call.recall(BOTH).memories] == ["Likes moss."]
     assert not call.recall(frozenset({ALICE})).is_withdrawn
-    assert call.recall(BOTH | {CAROL}) == call_module.Recall((), is_withdrawn=True)
+    assert call.recall(BOTH | {CAROL}) == Recall((), is_withdrawn=True)
     assert not call.recall(BOTH | {CAROL}).is_withdrawn  # the renewed session knows nothing
 
 
@@ -260,7 +261,7 @@ async def test_a_name_finds_what_is_remembered_of_its_bearer() -> None:
 async def test_an_empty_room_is_told_nothing_and_takes_nothing_back() -> None:
     call = await opened(House(), memory(heard_by=BOTH))
     call.recall(BOTH)
-    assert call.recall(frozenset()) == call_module.Recall(())
+    assert call.recall(frozenset()) == Recall(())
     assert call.search("moss", frozenset()) == ()
     assert not call.recall(BOTH).is_withdrawn
 
@@ -285,7 +286,7 @@ async def test_whatever_its_subject_takes_away_is_taken_back_from_the_model(what
         case _:
             house.rules.mode = OFF
             await house.keeper.refresh(GUILD)
-    assert call.recall(BOTH) == call_module.Recall((), is_withdrawn=True)
+    assert call.recall(BOTH) == Recall((), is_withdrawn=True)
 
 
 async def test_a_room_that_stays_the_same_is_told_the_same() -> None:

@@ -10,7 +10,8 @@ import pytest
 from fake_shelves import ALICE, BOB, CAROL, CHANNEL, GUILD, ScriptedDigester, caption
 
 from bot.memory.digest import Point
-from bot.memory.keeper import Keeper, Outcome
+from bot.memory.keeper import Keeper
+from bot.memory.terms import Outcome
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository

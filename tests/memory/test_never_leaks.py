@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bot.memory.call import CallMemory
 from bot.memory.digest import Line, Point
-from bot.memory.keeper import CallMemory
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Kind, Memory

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 
-from bot.memory.call import Outcome
+from bot.memory.terms import Outcome
 from bot.storage.memories import Kind, Memory
 
 
@@ -30,7 +29,7 @@ class FakeMemory:
         language: str,
         *,
         is_shareable: bool = False,
-    ) -> StrEnum:
+    ) -> Outcome:
         assert not is_shareable, "only its subject may make a memory shareable, and not by a model"
         self.kept.append((text, kind, subject_id, speaker_id, present, language))
         return self.outcome

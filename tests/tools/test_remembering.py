@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from memory_of_call import FakeMemory, memory
 from tool_rooms import ALICE, BOB, GUILD, MALLORY, asked, room
 
-from bot.memory.call import Outcome
 from bot.memory.room import Room, may_recall
+from bot.memory.terms import Outcome
 from bot.storage.memories import ROOM, Kind, Memory
 from bot.tools.remembering import _OUTCOMES as TOLD
 
@@ -63,7 +63,7 @@ async def test_who_types_from_outside_of_the_channel_heard_what_they_typed() -> 
 
 @pytest.mark.parametrize("outcome", Outcome)
 async def test_every_outcome_is_told_in_plain_words(outcome: Outcome) -> None:
-    assert await keep(FakeMemory(outcome=outcome), "me") == TOLD[outcome.name]
+    assert await keep(FakeMemory(outcome=outcome), "me") == TOLD[outcome]
 
 
 def test_the_words_that_tell_an_outcome_stay_for_small_models_that_go_by_them() -> None:
@@ -76,8 +76,8 @@ def test_the_words_that_tell_an_outcome_stay_for_small_models_that_go_by_them() 
         Outcome.FULL: "Not kept: that is enough",
         Outcome.UNCLEAR: "Not kept: expected",
     }
-    assert {outcome.name for outcome in telling} == set(TOLD)
-    assert all(TOLD[outcome.name].startswith(words) for outcome, words in telling.items())
+    assert set(telling) == set(TOLD)
+    assert all(TOLD[outcome].startswith(words) for outcome, words in telling.items())
 
 
 async def test_who_has_not_agreed_is_told_so_kindly() -> None:
