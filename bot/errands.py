@@ -17,7 +17,7 @@ from bot.realtime.events import ToolSpec
 from bot.settings import Settings
 from bot.storage.guilds import GuildSettings
 from bot.storage.reminders import Reminder, ReminderRepository
-from bot.texts import Texts
+from bot.texts import Texts, discord_time
 from bot.tools.reminders import Reminders, spoken
 from bot.tools.search import Search
 from bot.tools.tool import ToolRoom
@@ -96,7 +96,7 @@ class Errands:
             raise KithError("the channel of a reminder is gone")
         guild = getattr(channel, "guild", None)
         locale = str(guild.preferred_locale) if guild is not None else ""
-        at = str(int(reminder.due_at.timestamp()))
+        at = discord_time(reminder.due_at)
         is_late = (self._now() - reminder.due_at).total_seconds() > LATE_S
         if not reminder.text:
             told = self._texts.say(locale, "reminder-due-blank")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bot.storage.guilds import AUDIT_KEPT
 from bot.storage.usage import Usage
-from bot.texts import Texts
+from bot.texts import Texts, discord_time
 
 USAGE_MONTHS: Final = 13
 """So long a day of usage is kept (`bot.housekeeping.BOOKS_KEPT`)."""
@@ -128,4 +128,4 @@ def _times(entries: Iterable[Mapping[str, Any]], name: str = "expires_at") -> li
 
 
 def _when(moment: datetime | None) -> str:
-    return str(int(moment.timestamp())) if moment is not None else "0"
+    return discord_time(moment) if moment is not None else "0"

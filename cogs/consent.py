@@ -13,13 +13,9 @@ from bot.app import Companion, KithBot
 from bot.errors import KithError
 from bot.storage.consent import Scope
 from cogs import panel
+from cogs.consent_words import SCOPE_WORDS
 from cogs.wording import worded
 
-CHOICES: Final = {
-    Scope.LISTEN: "consent-scope-listen",
-    Scope.REMEMBER: "consent-scope-remember",
-    Scope.TRANSCRIPT: "consent-scope-transcript",
-}
 PACE: Final = (6, 15.0)
 """Uses in so many seconds, of a member. Taking agreement back is never slowed down."""
 
@@ -34,7 +30,7 @@ def scope_of(value: str) -> Scope:
 
 
 def _choices() -> list[Choice[str]]:
-    return [Choice(name=worded(key), value=scope.value) for scope, key in CHOICES.items()]
+    return [Choice(name=worded(key), value=scope.value) for scope, key in SCOPE_WORDS.items()]
 
 
 @app_commands.guild_only()

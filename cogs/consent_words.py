@@ -9,7 +9,7 @@ from typing import Any, Final
 from bot.memory.terms import RECAP_HOURS, STRICT_DAYS
 from bot.storage.consent import NOTICE_VERSION, Scope
 from bot.storage.guilds import GuildSettings, MemoryMode
-from bot.texts import Texts
+from bot.texts import Texts, discord_time
 
 SCOPE_WORDS: Final = {
     Scope.LISTEN: "consent-scope-listen",
@@ -55,14 +55,14 @@ def agreements(texts: Texts, locale: str, rows: Iterable[Mapping[str, Any]], now
         if row is None:
             lines.append(texts.say(locale, "consent-show-never", scope=words))
         elif scope in now:
-            since, version = _seconds(row["granted_at"]), row["notice_version"]
+            since, version = _when(row["granted_at"]), row["notice_version"]
             lines.append(texts.say(locale, "consent-show-since", scope=words, since=since, version=version))
         elif row["withdrawn_at"] is None:
             lines.append(texts.say(locale, "consent-show-older", scope=words, version=row["notice_version"]))
         else:
-            lines.append(texts.say(locale, "consent-show-withdrawn", scope=words, since=_seconds(row["withdrawn_at"])))
+            lines.append(texts.say(locale, "consent-show-withdrawn", scope=words, since=_when(row["withdrawn_at"])))
     return "\n".join(lines)
 
 
-def _seconds(moment: str) -> str:
-    return str(int(datetime.fromisoformat(moment).timestamp()))
+def _when(moment: str) -> str:
+    return discord_time(datetime.fromisoformat(moment))

@@ -18,13 +18,12 @@ from cogs.memory_answers import own_shelf, tell, tell_kept
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
 from cogs.memory_panel import offer_proposals, open_change
 from cogs.memory_words import EVERYTHING, choices, find
+from cogs.pace import HEAVY, by_member
 from cogs.permissions import member_of
 from cogs.wording import worded
 
 ON: Final = "on"
 OFF: Final = "off"
-HEAVY: Final = (3, 300.0)
-"""Uses in so many seconds, of a member on a server: what writes the whole database's log anew, or reads everything."""
 
 
 def exported(everything: Mapping[str, Any]) -> bytes:
@@ -43,7 +42,7 @@ def _is_all(interaction: discord.Interaction) -> bool:
 
 
 def _forget_key(interaction: discord.Interaction) -> tuple[int | None, int, bool]:
-    return interaction.guild_id, interaction.user.id, _is_all(interaction)
+    return *by_member(interaction), _is_all(interaction)
 
 
 def _forget_pace(interaction: discord.Interaction) -> app_commands.Cooldown:
@@ -59,7 +58,7 @@ class MemoryCog(
         self._texts = companion.texts
 
     @app_commands.command(name=worded("command-memory-show"), description=worded("command-memory-show-description"))
-    @app_commands.checks.cooldown(10, 60.0, key=lambda interaction: (interaction.guild_id, interaction.user.id))
+    @app_commands.checks.cooldown(10, 60.0, key=by_member)
     async def show(self, interaction: discord.Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         await tell_kept(self._companion, interaction, await own_shelf(self._companion, interaction), is_new=True)
@@ -67,7 +66,7 @@ class MemoryCog(
     @app_commands.command(name=worded("command-memory-edit"), description=worded("command-memory-edit-description"))
     @app_commands.rename(what=worded("option-memory"))
     @app_commands.describe(what=worded("option-memory-description"))
-    @app_commands.checks.cooldown(10, 60.0, key=lambda interaction: (interaction.guild_id, interaction.user.id))
+    @app_commands.checks.cooldown(10, 60.0, key=by_member)
     async def edit(self, interaction: discord.Interaction, what: str) -> None:
         shelf = await own_shelf(self._companion, interaction)  # a form must be the first answer
         await open_change(self._companion, interaction, find(shelf, what))
@@ -88,7 +87,7 @@ class MemoryCog(
         await tell(interaction, self._texts.say(locale, "memory-forgotten", count=count), is_new=True)
 
     @app_commands.command(name=worded("command-memory-export"), description=worded("command-memory-export-description"))
-    @app_commands.checks.cooldown(*HEAVY, key=lambda interaction: (interaction.guild_id, interaction.user.id))
+    @app_commands.checks.cooldown(*HEAVY, key=by_member)
     async def export(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -106,7 +105,7 @@ class MemoryCog(
             Choice(name=worded("memory-pause-choice-off"), value=OFF),
         ]
     )
-    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: (interaction.guild_id, interaction.user.id))
+    @app_commands.checks.cooldown(5, 60.0, key=by_member)
     async def pause(self, interaction: discord.Interaction, state: str) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -16,9 +16,9 @@ from discord import ButtonStyle, SelectOption, ui
 from bot.app import Companion, KithBot, answer_fault
 from bot.memory.room import may_share
 from bot.storage.memories import Memory
-from bot.texts import Texts
+from bot.texts import Texts, short
 from cogs.memory_shelf import Shelf
-from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, pages, short
+from cogs.memory_words import CHOICE_LIMIT, KEPT_SHOWN, OFFERED_SHOWN, pages
 
 Deed = Callable[[Companion, discord.Interaction, str], Awaitable[None]]
 
@@ -127,7 +127,7 @@ def kept_view(texts: Texts, locale: str, shelf: Shelf, page: int) -> ui.View:
     shown = shelf.memories[begin : begin + KEPT_SHOWN]
     if shown:
         options = [
-            SelectOption(label=short(f"{number}. {memory.text}"), value=memory.memory_id)
+            SelectOption(label=short(f"{number}. {memory.text}", CHOICE_LIMIT), value=memory.memory_id)
             for number, memory in enumerate(shown, begin + 1)
         ]
         placeholder = texts.say(locale, "memory-menu")

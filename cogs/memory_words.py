@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from discord.app_commands import Choice
@@ -13,7 +13,7 @@ from bot.memory.keepable import tidy
 from bot.memory.room import may_share
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Kind, Memory, Proposal
-from bot.texts import Texts
+from bot.texts import Texts, discord_time, short
 from cogs.memory_shelf import Shelf
 
 KEPT_SHOWN: Final = 5
@@ -125,13 +125,13 @@ def about_memory(texts: Texts, locale: str, shelf: Shelf, memory: Memory) -> str
     parts = [
         texts.say(locale, KINDS[memory.kind]),
         said_by(texts, locale, shelf.user_id, memory.speaker_id),
-        texts.say(locale, "memory-since", made=seconds(memory.made_at)),
+        texts.say(locale, "memory-since", made=discord_time(memory.made_at)),
     ]
     if memory.expires_at is not None:
-        parts.append(texts.say(locale, "memory-until", until=seconds(memory.expires_at)))
+        parts.append(texts.say(locale, "memory-until", until=discord_time(memory.expires_at)))
     else:
         unused = (memory.used_at or memory.made_at) + timedelta(days=shelf.retention_days)
-        parts.append(texts.say(locale, "memory-until-unused", until=seconds(unused)))
+        parts.append(texts.say(locale, "memory-until-unused", until=discord_time(unused)))
     if memory.is_shareable and may_share(memory):
         parts.append(texts.say(locale, "memory-is-shared"))
     if memory.is_muted:
@@ -144,7 +144,7 @@ def about_proposal(texts: Texts, locale: str, shelf: Shelf, proposal: Proposal) 
     parts = (
         texts.say(locale, KINDS[proposal.kind]),
         said_by(texts, locale, shelf.user_id, proposal.speaker_id),
-        texts.say(locale, outcome, when=seconds(proposal.expires_at)),
+        texts.say(locale, outcome, when=discord_time(proposal.expires_at)),
     )
     return "-# " + " · ".join(parts)
 
@@ -157,22 +157,17 @@ def said_by(texts: Texts, locale: str, user_id: int, speaker_id: int) -> str:
     return texts.say(locale, "memory-said-by", user=str(speaker_id))
 
 
-def seconds(moment: datetime) -> str:
-    """As Discord's own dates take it: each client shows it in its member's language and time zone."""
-    return str(int(moment.timestamp()))
-
-
 # ---------------------------------------------------------------------------- choosing
-
-
-def short(text: str, limit: int = CHOICE_LIMIT) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def choices(memories: Sequence[Memory], typed: str, *first: Choice[str]) -> list[Choice[str]]:
     """What the option offers while someone types: `first`, then their own memories with these words."""
     wanted = tidy(typed).casefold()
-    found = [Choice(name=short(one.text), value=one.memory_id) for one in memories if wanted in one.text.casefold()]
+    found = [
+        Choice(name=short(one.text, CHOICE_LIMIT), value=one.memory_id)
+        for one in memories
+        if wanted in one.text.casefold()
+    ]
     return [*first, *found][:CHOICES_SHOWN]
 
 
@@ -184,5 +179,7 @@ def find(shelf: Shelf, named: str) -> Memory:
     wanted = tidy(named).casefold()
     found = [memory for memory in shelf.memories if wanted and wanted in memory.text.casefold()]
     if len(found) != 1:
-        raise KithError("no memory of this member by these words", key="error-memory-unknown", words=short(named))
+        raise KithError(
+            "no memory of this member by these words", key="error-memory-unknown", words=short(named, CHOICE_LIMIT)
+        )
     return found[0]

@@ -15,19 +15,13 @@ from bot.errors import KithError, StorageError
 from bot.provenance import region_key
 from bot.receipt import by_model, kept_lines, sent_lines
 from bot.texts import CHINESE, ENGLISH, catalogue_of
+from cogs.pace import HEAVY, by_member
 from cogs.permissions import member_of
 from cogs.wording import worded
-
-HEAVY: Final = (3, 300.0)
-"""Uses in so many seconds, of a member on a server: what reads or rewrites everything."""
 
 PACE: Final = (6, 60.0)
 FOLDER: Final = Path(__file__).parents[1]
 POLICIES: Final = {ENGLISH: "PRIVACY.md", CHINESE: "PRIVACY.zh-CN.md"}
-
-
-def _by_member(interaction: discord.Interaction) -> tuple[int | None, int]:
-    return interaction.guild_id, interaction.user.id
 
 
 async def receipt_words(companion: Companion, member: discord.Member, locale: str) -> str:
@@ -97,7 +91,7 @@ class Privacy(
     @app_commands.command(
         name=worded("command-privacy-receipt"), description=worded("command-privacy-receipt-description")
     )
-    @app_commands.checks.cooldown(*PACE, key=_by_member)
+    @app_commands.checks.cooldown(*PACE, key=by_member)
     async def receipt(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -105,7 +99,7 @@ class Privacy(
         await interaction.edit_original_response(content=words[:2000])
 
     @app_commands.command(name=worded("command-privacy-erase"), description=worded("command-privacy-erase-description"))
-    @app_commands.checks.cooldown(*HEAVY, key=_by_member)
+    @app_commands.checks.cooldown(*HEAVY, key=by_member)
     async def erase(self, interaction: discord.Interaction) -> None:
         member_of(interaction)
         locale = interaction.locale.value
@@ -115,7 +109,7 @@ class Privacy(
     @app_commands.command(
         name=worded("command-privacy-policy"), description=worded("command-privacy-policy-description")
     )
-    @app_commands.checks.cooldown(*PACE, key=_by_member)
+    @app_commands.checks.cooldown(*PACE, key=by_member)
     async def policy(self, interaction: discord.Interaction) -> None:
         locale, url = interaction.locale.value, self._companion.settings.kith_privacy_url
         model = self._companion.model_sentence(locale)

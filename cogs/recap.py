@@ -14,8 +14,8 @@ from bot.errors import KithError
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import RecapPoint
-from bot.texts import Texts
-from cogs.memory_words import seconds
+from bot.texts import Texts, discord_time
+from cogs.pace import by_member
 from cogs.permissions import member_of
 from cogs.wording import worded
 
@@ -36,7 +36,7 @@ def recap_words(
     talk = last_talk(points)
     lines: list[str] = []
     if talk:
-        lines.append(texts.say(locale, "recap-title", channel=channel, ended=seconds(talk[-1].made_at)))
+        lines.append(texts.say(locale, "recap-title", channel=channel, ended=discord_time(talk[-1].made_at)))
         lines += [texts.say(locale, "recap-point", user=str(point.user_id), text=point.text) for point in talk]
         lines.append(texts.say(locale, "recap-whose"))
     else:
@@ -74,7 +74,7 @@ class Recap(commands.Cog):
 
     @app_commands.command(name=worded("command-recap"), description=worded("command-recap-description"))
     @app_commands.guild_only()
-    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: (interaction.guild_id, interaction.user.id))
+    @app_commands.checks.cooldown(5, 60.0, key=by_member)
     async def recap(self, interaction: discord.Interaction) -> None:
         member, companion = member_of(interaction), self._companion
         channel = room_of(interaction)

@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.errors import KithError
 from bot.storage.reminders import Reminder
-from bot.texts import Texts
+from bot.texts import Texts, discord_time, short
 from bot.tools.reminders import Reminders
 from cogs.permissions import member_of
 from cogs.wording import worded
@@ -32,8 +32,8 @@ def listed(texts: Texts, locale: str, reminders: Sequence[Reminder]) -> str:
     for limit in LINE_CHARS:
         lines = [texts.say(locale, "reminder-list", count=len(reminders))]
         for one in reminders:
-            at = str(int(one.due_at.timestamp()))
-            lines.append(texts.say(locale, "reminder-line", at=at, text=_short(one.text, limit)))
+            at = discord_time(one.due_at)
+            lines.append(texts.say(locale, "reminder-line", at=at, text=short(one.text, limit)))
         shown = "\n".join(lines)
         if len(shown) <= MESSAGE_LIMIT:
             break
@@ -44,14 +44,10 @@ def choices(reminders: Sequence[Reminder], typed: str) -> list[Choice[str]]:
     """What the option offers while someone types."""
     wanted = typed.strip().casefold()
     return [
-        Choice(name=_short(f"{one.due_at:%m-%d %H:%M} UTC · {one.text}", CHOICE_LIMIT), value=one.reminder_id)
+        Choice(name=short(f"{one.due_at:%m-%d %H:%M} UTC · {one.text}", CHOICE_LIMIT), value=one.reminder_id)
         for one in reminders
         if wanted in one.text.casefold()
     ]
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 @app_commands.guild_only()

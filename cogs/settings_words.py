@@ -29,7 +29,7 @@ from bot.storage.guilds import (
     parse_choice,
     row_of,
 )
-from bot.texts import Texts, clean
+from bot.texts import Texts, clean, discord_time
 
 MESSAGE_LIMIT: Final = 1990
 LISTED: Final = 8
@@ -163,7 +163,7 @@ def audit(words: Words, changes: Sequence[Change]) -> str:
     """The last changes, newest first."""
     if not changes:
         return words.say("settings-audit-none")
-    lines = [f"• <t:{int(change.changed_at.timestamp())}:R> {change_line(words, change)}" for change in changes]
+    lines = [f"• <t:{discord_time(change.changed_at)}:R> {change_line(words, change)}" for change in changes]
     return shortened("\n".join([words.say("settings-audit"), *lines]), MESSAGE_LIMIT)
 
 

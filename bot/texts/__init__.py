@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -53,10 +54,17 @@ def clean(value: str) -> str:
         for char in unicodedata.normalize("NFC", value)
         if char.isspace() or unicodedata.category(char)[0] != "C"
     )
-    shown = " ".join(visible.split())
-    if len(shown) > VALUE_LIMIT:
-        shown = shown[: VALUE_LIMIT - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", shown)
+    return _MARKDOWN.sub(r"\\\1", short(" ".join(visible.split()), VALUE_LIMIT))
+
+
+def short(text: str, limit: int) -> str:
+    """At most so many characters; what was cut ends in an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def discord_time(moment: datetime) -> str:
+    """Seconds since 1970, as Discord's `<t:…>` takes them: each client shows it in its reader's language and time zone."""
+    return str(int(moment.timestamp()))
 
 
 @cache
