@@ -19,6 +19,7 @@ from bot.storage.personas import PERSONAS, PersonaRepository, Scope, StoredPerso
 from bot.storage.schema import bring_to_head, step_through
 
 pytestmark = pytest.mark.shell
+pytest_plugins = ("opened",)
 
 GUILD, OTHER, ALICE, BOB, LOUNGE = 5, 6, 11, 12, 50
 DRAFT = Draft("Captain Rook", "An old sailor.", "An AI who talks like a sailor.", "Gruff.")
