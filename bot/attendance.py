@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from bot.quiet_hours import parse_quiet_hours
 from bot.storage.guilds import GuildSettings
+from bot.storage.quiet_hours import parse_quiet_hours
 
 COOLDOWN_S: Final = 600.0
 """So long after being sent away it does not come by itself."""

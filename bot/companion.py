@@ -40,6 +40,7 @@ from bot.notice import SpokenNotice
 from bot.personas.library import Library
 from bot.personas.persona import Persona
 from bot.personas.scenes import Scene
+from bot.personas.voices import voice_for
 from bot.realtime import dialects
 from bot.realtime.events import Attribution, ModelEvent, SessionConfig, Unheard
 from bot.realtime.link import ModelLink
@@ -52,7 +53,6 @@ from bot.stores import Stores
 from bot.texts import ENGLISH, Texts
 from bot.voice.connection import Connection, voice_protocol
 from bot.voice.pacer import Pacer
-from bot.voices import voice_for
 
 JOIN_S: Final = 30.0
 LOCALES_KEPT: Final = 4096

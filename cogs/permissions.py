@@ -13,8 +13,8 @@ from bot.app import Companion
 from bot.attendance import Bar, barred, may_talk
 from bot.errors import KithError
 from bot.personas.persona import AgeRating, Persona
-from bot.quiet_hours import parse_quiet_hours
 from bot.storage.guilds import GuildSettings
+from bot.storage.quiet_hours import parse_quiet_hours
 
 NAMED: Final = 5
 """Channels that a refusal names."""

@@ -10,8 +10,8 @@ import discord
 from bot.app import Companion
 from bot.errors import KithError
 from bot.personas.persona import AgeRating, Persona
+from bot.personas.voices import voices_of
 from bot.storage.guilds import SETTINGS, Pick, PickChannels, PickPersona, PickRoles, PickVoice, Switch, Write, row_of
-from bot.voices import voices_of
 from cogs.permissions import check_age_gate
 from cogs.settings_controls import OPTIONS
 from cogs.settings_values import NONE, Unreadable, option_of, picked, typed

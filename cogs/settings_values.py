@@ -9,8 +9,8 @@ import unicodedata
 from typing import Any, Final
 
 from bot.errors import KithError
-from bot.quiet_hours import parse_quiet_hours
 from bot.storage.guilds import Pick, Unit, Write, parse_choice
+from bot.storage.quiet_hours import parse_quiet_hours
 
 NONE: Final = "*"
 """Chosen from a menu: as it comes."""

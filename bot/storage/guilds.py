@@ -21,8 +21,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError
-from bot.quiet_hours import parse_quiet_hours
 from bot.storage.aggregate import Aggregate
+from bot.storage.quiet_hours import parse_quiet_hours
 from bot.storage.tables import AuditRow, GuildChoiceRow
 
 LISTED: Final = 25
@@ -70,7 +70,7 @@ class PickPersona:
 
 @dataclass(frozen=True, slots=True)
 class PickVoice:
-    """A voice of the operator's provider, or the persona's own (`bot/voices.py`)."""
+    """A voice of the operator's provider, or the persona's own (`bot/personas/voices.py`)."""
 
     section: Section
 

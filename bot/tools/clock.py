@@ -11,6 +11,7 @@ from pydantic import Field
 
 from bot.personas.persona import ToolName
 from bot.storage.guilds import GuildSettings
+from bot.storage.quiet_hours import parse_quiet_hours
 from bot.tools.tool import Answer, Errand, RefusedError, tool
 
 ZONE_CHARS: Final = 48
@@ -47,9 +48,8 @@ def zone_named(name: str, settings: GuildSettings) -> ZoneInfo:
 
 
 def home_zone(settings: GuildSettings) -> str:
-    """The zone that an admin named for the quiet hours (`HH:MM-HH:MM Region/City`)."""
-    zone = (settings.quiet_hours or "").strip().partition(" ")[2].strip()
-    return zone if _ZONE.fullmatch(zone) else "UTC"
+    """The zone that an admin named for the quiet hours."""
+    return parse_quiet_hours(settings.quiet_hours).zone if settings.quiet_hours is not None else "UTC"
 
 
 def due_time(when: str, zone: ZoneInfo, now: datetime) -> datetime:

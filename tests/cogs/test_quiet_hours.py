@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import KithError
-from bot.quiet_hours import QuietHours, parse_quiet_hours
+from bot.storage.quiet_hours import QuietHours, parse_quiet_hours
 
 pytestmark = pytest.mark.core
 

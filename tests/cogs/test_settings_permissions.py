@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.personas.library import Library
+from bot.personas.voices import voice_for, voices_of
 from bot.storage.guilds import GuildSettings
-from bot.voices import voice_for, voices_of
 from cogs.permissions import may_use
 
 pytestmark = pytest.mark.core
