@@ -21,6 +21,9 @@ from cogs.persona_forms import approval
 
 SUFFIXES: Final = (".png", ".json", ".charx", ".toml")
 MESSAGE_LIMIT: Final = 2_000
+AGE_RESTRICTED: Final = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel, discord.Thread)
+"""Channels that can be."""
+
 ROWS_SHOWN: Final = 24
 
 FATES: Final = {
@@ -79,9 +82,7 @@ def files_of(texts: Texts, locale: str, files: CardFiles, *, had_room: bool) -> 
 
 def may_show_picture(persona: Persona, channel: object) -> bool:
     """A picture of a persona for adults stands in age-restricted channels alone."""
-    if persona.age_rating is not AgeRating.ADULT:
-        return True
-    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and bool(getattr(channel, "nsfw", False))
+    return persona.age_rating is not AgeRating.ADULT or (isinstance(channel, AGE_RESTRICTED) and channel.is_nsfw())
 
 
 def picture_file(slug: str, picture: bytes) -> discord.File | None:
