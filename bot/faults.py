@@ -22,18 +22,23 @@ _log = structlog.get_logger(__name__)
 
 
 async def answer_fault(texts: Texts, interaction: discord.Interaction, error: Exception) -> None:
-    """Tell the member. A thinking answer that everybody sees is taken back first."""
+    """Tell the member."""
     sentence = fault_sentence(texts, interaction.locale.value, error, _command_of(interaction))
     try:
-        if not interaction.response.is_done():
-            await interaction.response.send_message(sentence, ephemeral=True)
-            return
-        if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
-            await interaction.delete_original_response()
-        await interaction.followup.send(sentence, ephemeral=True)
+        await tell_alone(interaction, sentence)
     except discord.DiscordException as failure:
         # Too late (Discord forgets an interaction after 3 s, or 15 minutes), or the channel is gone.
         _log.warning("fault_not_answered", error=type(failure).__name__)
+
+
+async def tell_alone(interaction: discord.Interaction, sentence: str) -> None:
+    """For the member's eyes only, whatever was promised to the room before. Raises `discord.DiscordException`."""
+    if not interaction.response.is_done():
+        await interaction.response.send_message(sentence, ephemeral=True)
+        return
+    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.delete_original_response()
+    await interaction.followup.send(sentence, ephemeral=True)
 
 
 def fault_sentence(texts: Texts, locale: str, error: Exception, command: str) -> str:
@@ -48,6 +53,9 @@ def fault_sentence(texts: Texts, locale: str, error: Exception, command: str) ->
     if isinstance(error, discord.NotFound) and error.code == EXPIRED:
         _log.info("interaction_expired", command=command)
         return texts.say(locale, "error-unexpected")
+    if isinstance(error, app_commands.TransformerError):  # not what Discord's own client would have sent
+        _log.info("command_refused", command=command, error="error-option")
+        return texts.say(locale, "error-option")
     if isinstance(error, KithError):
         _log.info("command_refused", command=command, error=error.key)
         return _say(texts, locale, error)

@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.cast import NOBODY, Made
 from bot.errors import KithError
+from bot.faults import tell_alone
 from bot.personas.cards.files import Format
 from bot.personas.cards.tidy import shortened
 from bot.personas.character import CharacterReport
@@ -23,7 +24,7 @@ from bot.storage.personas import Scope
 from bot.texts import Texts
 from cogs.permissions import check_age_gate, check_may_choose_persona, check_may_use, is_usable, may_choose, member_of
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, may_show_picture, picture_file, take_in
-from cogs.persona_forms import ApprovalButton, PersonaForm, approval
+from cogs.persona_forms import ApprovalButton, ForgottenForms, PersonaForm, approval
 from cogs.voice import channel_of
 from cogs.wording import worded
 
@@ -139,9 +140,12 @@ class Persona(
         persona, is_new = await self._companion.choose_persona(member.guild.id, name, chosen_for, target)
         if chosen_for is Scope.SERVER and is_new:
             interaction.client.dispatch("server_persona_chosen", member.guild)
-        key = USED[chosen_for] if is_new else "persona-used-already"
-        values = {"name": persona.name_in(locale)} | ({"tagline": persona.tagline_in(locale)} if is_new else {})
-        await interaction.edit_original_response(content=self._texts.say(locale, key, **values))
+        name = persona.name_in(locale)
+        if not is_new:  # nothing happened that the room needs to read
+            await tell_alone(interaction, self._texts.say(locale, "persona-used-already", name=name))
+            return
+        told = self._texts.say(locale, USED[chosen_for], name=name, tagline=persona.tagline_in(locale))
+        await interaction.edit_original_response(content=told)
 
     @app_commands.command(name=worded("command-persona-about"), description=worded("command-persona-about-description"))
     @app_commands.rename(name=worded("option-name"))
@@ -183,7 +187,8 @@ class Persona(
         status = self._companion.status(member.guild.id)
         if status is None or status.character is None:
             raise KithError("no call here", key="error-not-in-call")
-        told = health_of(self._texts, locale, status.persona_name, status.character)
+        name = status.persona.name_in(locale) if status.persona is not None else status.persona_name
+        told = health_of(self._texts, locale, name, status.character)
         await interaction.response.send_message(told, ephemeral=True)
 
     # ------------------------------------------------------------------ making
@@ -200,7 +205,7 @@ class Persona(
         await interaction.response.defer(thinking=True)
         may_approve = await may_choose(self._companion, member, interaction.permissions)
         made = await self._companion.cast.create(member.guild.id, draft, member.id, may_approve=may_approve)
-        await self._tell_made(interaction, locale, made)
+        await self._tell_made(interaction, locale, made, may_approve)
 
     @app_commands.command(name=worded("command-persona-edit"), description=worded("command-persona-edit-description"))
     @app_commands.rename(name=worded("option-name"))
@@ -216,7 +221,7 @@ class Persona(
             may_approve = await may_choose(self._companion, member_of(later), later.permissions)
             changed = await self._companion.cast.edit(member.guild.id, slug, draft, may_approve=may_approve)
             await self._companion.recast(member.guild.id)
-            await self._tell_made(later, later.locale.value, changed)
+            await self._tell_made(later, later.locale.value, changed, may_approve)
 
         form = PersonaForm(self._companion, interaction.locale.value, submit, draft_of(made.persona))
         await interaction.response.send_modal(form)
@@ -235,8 +240,9 @@ class Persona(
         told = self._texts.say(locale, "persona-deleted", name=made.persona.name_in(locale))
         await interaction.edit_original_response(content=told)
 
-    async def _tell_made(self, interaction: discord.Interaction, locale: str, made: Made) -> None:
-        key = "persona-kept" if made.is_approved else "persona-waits"
+    async def _tell_made(self, interaction: discord.Interaction, locale: str, made: Made, may_choose: bool) -> None:
+        kept = "persona-kept" if may_choose else "persona-kept-alone"
+        key = kept if made.is_approved else "persona-waits"
         told = self._texts.say(locale, key, name=made.persona.name_in(locale), slug=made.persona.slug)
         view = discord.utils.MISSING if made.is_approved else approval(self._companion, locale, made.persona.slug)
         await interaction.edit_original_response(content=told, view=view)
@@ -309,5 +315,6 @@ async def setup(bot: KithBot) -> None:
         await take_in(companion, interaction, card_in(message.attachments))
 
     await bot.add_cog(Persona(companion))
+    await bot.add_cog(ForgottenForms(companion))
     bot.tree.add_command(app_commands.ContextMenu(name=worded("persona-menu-adopt"), callback=adopt))
     bot.add_dynamic_items(ApprovalButton)

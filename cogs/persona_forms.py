@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 import discord
 from discord import ButtonStyle, TextStyle, ui
+from discord.ext import commands
 
 from bot.app import Companion, KithBot, answer_fault
 from bot.errors import KithError
 from bot.personas.draft import LINE_LIMIT, NAME_LIMIT, PHRASES_LIMIT, TEXT_LIMIT, Draft
 from bot.personas.scenes import WORDS_LIMIT
+from bot.texts import clean
 from cogs.permissions import check_may_choose_persona, member_of
 
 TITLE_LIMIT: Final = 45
+PHRASES_SHOWN: Final = 12
+"""As many catchphrases as a persona may have."""
+
+FORM_S: Final = 900.0
+_PROCESS: Final = secrets.token_hex(3)
+_FORM_ID: Final = re.compile(r"kith:[a-z]+:form(?::.{1,64})?:([0-9a-f]{6})([0-9a-f]{8})[0-9a-f]{2}")
+_numbers: Final = itertools.count()
 
 FIELDS: Final = {
     "name": ("persona-form-name", NAME_LIMIT, TextStyle.short, True),
@@ -30,11 +41,22 @@ FIELDS: Final = {
 Submit = Callable[[discord.Interaction, Draft], Awaitable[None]]
 
 
+def form_id(name: str, now: float) -> str:
+    """An id that no other form has (discord.py knows open forms by that alone, whoever fills them in), and that says when it was made and by which process."""
+    return f"{name}:{_PROCESS}{int(now):08x}{next(_numbers) % 256:02x}"
+
+
+def is_forgotten(custom_id: str, now: float) -> bool:
+    """A form of ours that nobody waits for any more: it was open for too long, or it is from before a restart. `now`: seconds, of the wall."""
+    found = _FORM_ID.fullmatch(custom_id)
+    return found is not None and (found[1] != _PROCESS or now - int(found[2], 16) > FORM_S + 5)
+
+
 class Form(ui.Modal):
-    """A form that answers its faults as commands do. Each has an id of its own: discord.py knows open forms by that alone, whoever fills them in."""
+    """A form that answers its faults as commands do."""
 
     def __init__(self, companion: Companion, title: str, name: str) -> None:
-        super().__init__(title=title[:TITLE_LIMIT], custom_id=f"{name}:{secrets.token_hex(8)}", timeout=900.0)
+        super().__init__(title=title[:TITLE_LIMIT], custom_id=form_id(name, time.time()), timeout=FORM_S)
         self._texts = companion.texts
 
     async def on_error(  # type: ignore[override]  # discord.py's own Modal has no item here
@@ -65,11 +87,24 @@ class PersonaForm(Form):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         said = {name: field.value for name, field in self._inputs.items()}
-        for name, text in said.items():  # Discord's client keeps to the limits; another one may not
-            if len(text) > FIELDS[name][1]:
-                faults = f"{name}: expected at most {FIELDS[name][1]} characters"
-                raise KithError(faults, key="error-persona-draft", faults=faults)
+        for name, text in said.items():
+            self._check(name, text, interaction.locale.value)
         await self._submit(interaction, Draft(**said))
+
+    def _check(self, name: str, text: str, locale: str) -> None:
+        """Discord's client keeps to the limits, but not to what can be seen; another one keeps to nothing. Raises `KithError`."""
+        key, limit, _, is_needed = FIELDS[name]
+        field = self._texts.say(locale, key)
+        if len(text) > limit:
+            raise KithError(
+                f"{name} is too long", key="error-persona-field-long", field=field, length=len(text), limit=limit
+            )
+        if is_needed and not clean(text):
+            raise KithError(f"{name} is empty", key="error-persona-field-empty", field=field)
+        lines = len(text.splitlines())
+        if name == "phrases" and lines > PHRASES_SHOWN:
+            limits = {"count": lines, "limit": PHRASES_SHOWN}
+            raise KithError("too many catchphrases", key="error-persona-field-lines", field=field, **limits)
 
 
 class SceneForm(Form):
@@ -86,6 +121,19 @@ class SceneForm(Form):
 
     async def on_submit(self, interaction: discord.Interaction, /) -> None:
         await self._submit(interaction, self._words.value)
+
+
+class ForgottenForms(commands.Cog):
+    """Whoever sends in a form that nobody waits for any more reads that, and not that Discord knows no answer."""
+
+    def __init__(self, companion: Companion) -> None:
+        self._texts = companion.texts
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        custom_id = str(dict(interaction.data or {}).get("custom_id", ""))
+        if interaction.type is discord.InteractionType.modal_submit and is_forgotten(custom_id, time.time()):
+            await answer_fault(self._texts, interaction, KithError("a forgotten form", key="error-form-expired"))
 
 
 class ApprovalButton(

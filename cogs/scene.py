@@ -62,6 +62,8 @@ class SceneCog(commands.Cog):
     async def _set_words(self, interaction: discord.Interaction, words: str) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         self._companion.must_be_in_call(member)
+        if len(words) > WORDS_LIMIT:
+            raise KithError("a long scene", key="error-persona-scene-long", length=len(words), limit=WORDS_LIMIT)
         try:
             scene = custom_scene(words)
         except ValueError:

@@ -59,8 +59,9 @@ class Voice(commands.Cog):
     @app_commands.guild_only()
     async def leave(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
-        await interaction.response.defer(thinking=True)
-        if self._companion.status(member.guild.id) is not None:
+        is_there = self._companion.status(member.guild.id) is not None
+        await interaction.response.defer(thinking=True, ephemeral=not is_there)
+        if is_there:
             interaction.client.dispatch("companion_sent_away", member.guild)
         has_left = await self._companion.leave(member.guild.id)
         key = "leave-done" if has_left else "leave-not-here"

@@ -99,7 +99,7 @@ async def test_a_persona_is_made_in_a_form_chosen_in_mid_call_changed_and_delete
     assert "knows every knot" in str(stage.model.talk.session), "what was not changed stayed"
 
     refused = await stage.run(stage.ming, "persona delete", name="captain-rook")
-    assert "只有创建者" in refused.text
+    assert "只有创建它的人" in refused.text
     assert "is gone" in (await stage.run(stage.alice, "persona delete", name="captain-rook")).text
     await until(lambda: "Name: Xiao Yue" in str(stage.model.talk.session))
     assert "nobody's to change" in (await stage.run(stage.alice, "persona delete", name="xiaoyue")).text
@@ -115,7 +115,7 @@ async def test_a_card_is_adopted_from_a_message_reported_and_exported_without_lo
     assert "**Mira** (`mira`) is ready" in adopted.text
     assert "A V2 card (JSON)" in adopted.text
     assert "description → identity" in adopted.text
-    assert "Orders to the model found and not obeyed: 2" in adopted.text
+    assert "Orders to the model, found and not obeyed: 2" in adopted.text
     assert "between asterisks taken out" in adopted.text
 
     exported = await stage.run(stage.alice, "persona export", name="mira")
@@ -173,7 +173,7 @@ async def test_a_form_of_ten_thousand_characters_is_refused_and_nothing_is_kept(
     stage, _ = entered
     form = await stage.run(stage.alice, "persona create")
     told = await stage.submit(stage.alice, form, **{**FORM, "identity": "x" * 10_000})
-    assert "identity: expected at most 1500 characters" in told.text
+    assert "under “Who they are” there are 10,000 characters, and 1,500 is the most" in told.text
     assert await bot_of(stage).companion.cast.made(stage.guild.guild_id) == {}
     hidden = await stage.submit(stage.alice, form, **{**FORM, "name": "\u202e../../x\u0000"})
     assert "(`x`) is ready" in hidden.text
@@ -183,8 +183,8 @@ async def test_where_approval_is_asked_a_persona_waits_for_a_manager(entered: tu
     stage, _ = entered
     await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
     made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
-    assert "在等待" in made.text
-    assert "等待批准" in (await stage.run(stage.ming, "persona use", name="captain-rook", **{"for": "me"})).text
+    assert "还要等一等" in made.text
+    assert "等待审核" in (await stage.run(stage.ming, "persona use", name="captain-rook", **{"for": "me"})).text
     refused = await stage.press(stage.ming, made, "kith:persona:approve:captain-rook")
     assert "只有能管理本服务器的人" in refused.text
     approved = await stage.press(stage.alice, made, "kith:persona:approve:captain-rook")
