@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -75,7 +76,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "kith.sqlite3"
     async with open_companion(settings_of(path)):
         pass
-    execute(path, "UPDATE alembic_version SET version_num = '9999'")
+    await asyncio.to_thread(execute, path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StorageError, match=r"schema 9999.*a newer Kith wrote it"):
         async with open_companion(settings_of(path)):
             pytest.fail("it opened")
@@ -101,7 +102,7 @@ async def test_with_the_notes_out_of_reach_nobody_is_heard_who_did_not_agree_and
         ann, bob = room.person("Ann"), room.person("Bob")
         await room.call(ann)
         await bob.enter(room.lounge)
-        execute(path, "ALTER TABLE consent RENAME TO lost")
+        await asyncio.to_thread(execute, path, "ALTER TABLE consent RENAME TO lost")
 
         refused = await room.run(bob, "consent allow")
         assert "I cannot reach my notes at the moment, so nothing was changed." in refused.text
@@ -114,7 +115,7 @@ async def test_with_the_notes_out_of_reach_nobody_is_heard_who_did_not_agree_and
         await ann.speak(voice(ANN_HZ))
         assert loudest(fake.talk.sound[begun:], ANN_HZ) == 0.0
 
-        execute(path, "ALTER TABLE lost RENAME TO consent")
+        await asyncio.to_thread(execute, path, "ALTER TABLE lost RENAME TO consent")
         assert "I do not hear you" in (await room.run(ann, "consent stop")).text
         assert "I hear you from now on" in (await room.run(bob, "consent allow")).text
         await room.ask(bob, BOB_HZ)
