@@ -57,6 +57,13 @@ from bot.voice.pacer import Pacer
 JOIN_S: Final = 30.0
 LOCALES_KEPT: Final = 4096
 OFF_RECORD_S: Final = 600.0
+STANDS: Final = {
+    (Scope.REMEMBER, True): "consent-remember-on",
+    (Scope.REMEMBER, False): "consent-remember-off",
+    (Scope.TRANSCRIPT, True): "consent-transcript-on",
+    (Scope.TRANSCRIPT, False): "consent-transcript-off",
+}
+"""What is told of a scope besides being heard: whether it is agreed to."""
 
 OfferProposals: TypeAlias = Callable[[TextChannel, str, frozenset[int]], Awaitable[None]]
 """(chat, locale, ids of members): they have something to keep or to drop."""
@@ -165,6 +172,10 @@ class Companion:
     async def scopes(self, member: discord.Member) -> frozenset[Scope]:
         """What the member has agreed to. Raises `StorageError`."""
         await self.ledger.load(member.guild.id)
+        return self.agreed(member)
+
+    def agreed(self, member: discord.Member) -> frozenset[Scope]:
+        """The same, as far as it was read; nothing of a server that was not."""
         return frozenset(scope for scope in Scope if self.ledger.allowed(member.guild.id, member.id, scope))
 
     async def allow(self, member: discord.Member, scope: Scope = Scope.LISTEN) -> str:
@@ -173,8 +184,7 @@ class Companion:
         await self.ledger.load(guild_id)
         if scope is not Scope.LISTEN:
             await self.ledger.allow(guild_id, user_id, scope)
-            is_kept = self.ledger.allowed(guild_id, user_id, scope)
-            return f"consent-allowed-{scope}" if is_kept else "consent-stopped"
+            return STANDS[scope, self.ledger.allowed(guild_id, user_id, scope)]
         was_allowed = self.ledger.allowed(guild_id, user_id)
         await self.ledger.allow(guild_id, user_id)
         if not self.ledger.allowed(guild_id, user_id):
@@ -205,7 +215,7 @@ class Companion:
             _log.warning("withdrawal_not_written", count=self.ledger.unsaved)
             return "error-consent-unsaved"
         if scope is not Scope.LISTEN:
-            return f"consent-stopped-{scope}"
+            return STANDS[scope, False]
         return "consent-stopped" if was_allowed else "consent-stopped-already"
 
     def model_sentence(self, locale: str) -> str:

@@ -12,6 +12,7 @@ import discord
 from discord import ButtonStyle, ui
 
 from bot.app import Companion, answer_fault
+from bot.companion import OFF_RECORD_S, STANDS
 from bot.errors import KithError
 from bot.personas.persona import Persona
 from bot.presence import Shown, panel_words
@@ -24,14 +25,6 @@ from cogs.presses import Presses
 
 Action = Callable[[Companion, discord.Interaction], Awaitable[None]]
 
-OFF_RECORD_S: Final = 600
-REPLIES: Final = {
-    (Scope.REMEMBER, True): "consent-remember-on",
-    (Scope.REMEMBER, False): "consent-remember-off",
-    (Scope.TRANSCRIPT, True): "consent-transcript-on",
-    (Scope.TRANSCRIPT, False): "consent-transcript-off",
-}
-
 _presses: WeakKeyDictionary[Companion, Presses] = WeakKeyDictionary()
 _in_turn: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -39,12 +32,6 @@ _in_turn: WeakValueDictionary[tuple[int, int, str], asyncio.Lock] = WeakValueDic
 def panel_sentence(companion: Companion, locale: str, channel: str, persona: Persona) -> str:
     """Who is in the channel, and that they hear nobody who has not agreed."""
     return panel_words(companion.texts, locale, Shown(channel, persona.name_in(locale), 0, 0))
-
-
-def agreed(companion: Companion, member: discord.Member) -> frozenset[Scope]:
-    """What the member agreed to, as far as it was read; nothing of a server that was not."""
-    ledger = companion.ledger
-    return frozenset(scope for scope in Scope if ledger.allowed(member.guild.id, member.id, scope))
 
 
 # ---------------------------------------------------------------------------- what buttons and commands do
@@ -65,14 +52,12 @@ async def allow(companion: Companion, interaction: discord.Interaction, scope: S
 async def stop(companion: Companion, interaction: discord.Interaction, scope: Scope = Scope.LISTEN) -> None:
     """The member takes one thing back; with being heard goes everything. This starts before Discord is even answered, and a slow disk holds neither up."""
     member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
-    before = agreed(companion, member)
+    before = companion.agreed(member)
     withdrawal = asyncio.ensure_future(companion.withdraw(member, scope))
     try:
         await interaction.response.defer(ephemeral=True, thinking=True)
     finally:
         key = await withdrawal
-    if scope is not Scope.LISTEN and key != "error-consent-unsaved":
-        key = REPLIES[(scope, False)]
     told = texts.say(locale, key)
     if scope is Scope.LISTEN and before - {Scope.LISTEN}:
         told = f"{told}\n{texts.say(locale, 'consent-stopped-rest')}"
@@ -95,8 +80,8 @@ async def toggle(companion: Companion, interaction: discord.Interaction, scope: 
 
 async def _told(companion: Companion, member: discord.Member, locale: str, scope: Scope) -> str:
     """How it stands with one scope, and what that means here."""
-    now = agreed(companion, member)
-    sentences = [companion.texts.say(locale, REPLIES[(scope, scope in now)])]
+    now = companion.agreed(member)
+    sentences = [companion.texts.say(locale, STANDS[scope, scope in now])]
     if scope is Scope.REMEMBER and scope in now:
         settings = await companion.guilds.get(member.guild.id)
         sentences.append(mode_words(companion.texts, locale, settings.memory))
@@ -127,7 +112,7 @@ async def off_record(companion: Companion, interaction: discord.Interaction) -> 
         await interaction.response.send_message(told, ephemeral=True)
         return
     companion.off_the_record(member)
-    until = int(time.time()) + OFF_RECORD_S
+    until = int(time.time()) + round(OFF_RECORD_S)
     presence_of(companion).off_record(guild_id, member.display_name, until)
     told = texts.say(locale, "record-off-told", until=str(until), name=member.display_name)
     await interaction.response.send_message(told)
