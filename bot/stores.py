@@ -13,8 +13,9 @@ from bot.storage.estate import Estate
 from bot.storage.guilds import GuildSettingsRepository
 from bot.storage.master_key import master_key
 from bot.storage.members import MemberChoices
-from bot.storage.memories import MemoryRepository, RecapRepository
+from bot.storage.memory_repository import MemoryRepository
 from bot.storage.personas import PersonaRepository
+from bot.storage.recap_repository import RecapRepository
 from bot.storage.reminders import ReminderRepository
 from bot.storage.usage import UsageLedger
 from bot.storage.vault import Vault

@@ -9,7 +9,8 @@ from typing import Final
 from bot.bench.figures import Figure
 from bot.memory.recollection import Recollection
 from bot.memory.room import Room
-from bot.storage.memories import MEMORIES, Kind, Memory
+from bot.storage.memories import Kind, Memory
+from bot.storage.memory_repository import MEMORIES
 
 ROUNDS: Final = 400
 PEOPLE: Final = 40

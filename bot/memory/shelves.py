@@ -15,7 +15,7 @@ from bot.storage.memories import Memory, Proposal, RecapPoint
 
 
 class Memories(Protocol):
-    """`bot.storage.memories.MemoryRepository`. Everything raises `StorageError`."""
+    """`bot.storage.memory_repository.MemoryRepository`. Everything raises `StorageError`."""
 
     async def all(self, guild_id: int) -> list[Memory]: ...
     async def of_member(self, guild_id: int, user_id: int) -> list[Memory]: ...
@@ -41,7 +41,7 @@ class Memories(Protocol):
 
 
 class Recaps(Protocol):
-    """`bot.storage.memories.RecapRepository`."""
+    """`bot.storage.recap_repository.RecapRepository`."""
 
     async def add(self, points: Sequence[RecapPoint]) -> None: ...
     async def of_channel(self, guild_id: int, channel_id: int, now: datetime) -> list[RecapPoint]: ...

@@ -22,7 +22,9 @@ from bot.rehearsal.interactions import CallbackKind, Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.world import Message, Person
 from bot.storage.consent import Scope
-from bot.storage.memories import Kind, Memory, MemoryRepository, Proposal, RecapPoint, RecapRepository
+from bot.storage.memories import Kind, Memory, Proposal, RecapPoint
+from bot.storage.memory_repository import MemoryRepository
+from bot.storage.recap_repository import RecapRepository
 from cogs.memory_panel import offer_proposals
 
 pytestmark = pytest.mark.rehearsal

@@ -23,7 +23,9 @@ from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository, MemoryMode
 from bot.storage.members import MemberChoices
-from bot.storage.memories import Kind, Memory, MemoryRepository, RecapRepository
+from bot.storage.memories import Kind, Memory
+from bot.storage.memory_repository import MemoryRepository
+from bot.storage.recap_repository import RecapRepository
 from bot.storage.vault import Vault
 
 pytestmark = pytest.mark.shell

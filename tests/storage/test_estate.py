@@ -27,7 +27,8 @@ from bot.settings import load_settings
 from bot.storage.aggregate import Aggregate
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
-from bot.storage.memories import Kind, Memory, MemoryRepository, Proposal
+from bot.storage.memories import Kind, Memory, Proposal
+from bot.storage.memory_repository import MemoryRepository
 from bot.storage.tables import GuildKeyRow, MemoryRow, ProposalRow, Table
 from bot.storage.vault import NONCE_BYTES, Vault
 from bot.stores import Stores

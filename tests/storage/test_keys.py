@@ -16,7 +16,8 @@ from bot.settings import Settings, load_settings
 from bot.storage.database import Database
 from bot.storage.keys import discard, inspect_keys, rotate, rotate_master_key, sealed_rows
 from bot.storage.master_key import master_key, parse_key
-from bot.storage.memories import Kind, Memory, MemoryRepository
+from bot.storage.memories import Kind, Memory
+from bot.storage.memory_repository import MemoryRepository
 from bot.storage.reminders import Reminder, ReminderRepository
 from bot.storage.vault import KEY_BYTES, Vault
 

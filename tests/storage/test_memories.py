@@ -11,21 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select, update
 
-import bot.storage.memories as memories_module
+import bot.storage.memory_repository as repository_module
+import bot.storage.recap_repository as recap_module
 from bot.errors import KithError
 from bot.storage.database import Database
-from bot.storage.memories import (
-    PROPOSALS,
-    ROOM,
-    TEXT_CHARS,
-    Kind,
-    Memory,
-    MemoryRepository,
-    Proposal,
-    RecapPoint,
-    RecapRepository,
-    checked_text,
-)
+from bot.storage.memories import ROOM, TEXT_CHARS, Kind, Memory, Proposal, RecapPoint, checked_text
+from bot.storage.memory_repository import PROPOSALS, MemoryRepository
+from bot.storage.recap_repository import RecapRepository
 from bot.storage.tables import MemoryRow, ProposalRow
 from bot.storage.vault import Vault
 
@@ -103,7 +95,7 @@ async def test_no_guild_and_no_member_sees_anothers(kept: MemoryRepository) -> N
 async def test_all_of_a_guild_are_read_over_several_pages(
     kept: MemoryRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memories_module, "PAGE", 3)
+    monkeypatch.setattr(repository_module, "PAGE", 3)
     many = [memory(str(number), made_at=NOW + timedelta(seconds=number)) for number in range(10)]
     for one in reversed(many):
         await kept.add(one)
@@ -160,7 +152,7 @@ async def test_a_text_too_long_is_refused_and_nothing_half_written(kept: MemoryR
 async def test_when_a_guild_is_full_the_least_used_goes_and_of_those_the_oldest(
     kept: MemoryRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memories_module, "MEMORIES", 3)
+    monkeypatch.setattr(repository_module, "MEMORIES", 3)
     used, old, young = memory("used", made_at=NOW - timedelta(9)), memory("old"), memory("young")
     old = memory("old", made_at=NOW - timedelta(1))
     for one in (used, old, young):
@@ -315,7 +307,7 @@ async def test_points_of_a_channel_come_in_order_until_their_time(recaps: RecapR
 
 
 async def test_points_are_bounded_the_oldest_goes(recaps: RecapRepository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memories_module, "RECAP_POINTS", 3)
+    monkeypatch.setattr(recap_module, "RECAP_POINTS", 3)
     await recaps.add([point(str(minute), minutes=minute) for minute in range(5)])
     assert [one.text for one in await recaps.of_channel(GUILD, 7, NOW)] == ["2", "3", "4"]
 

@@ -17,7 +17,8 @@ from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
 from bot.storage.guilds import GuildSettingsRepository, MemoryMode
 from bot.storage.members import MemberChoices
-from bot.storage.memories import MemoryRepository, RecapRepository
+from bot.storage.memory_repository import MemoryRepository
+from bot.storage.recap_repository import RecapRepository
 from bot.storage.vault import Vault
 
 pytestmark = pytest.mark.shell
@@ -118,3 +119,19 @@ async def test_no_hostile_call_brings_out_what_the_room_may_not_know(servers: Se
     assert {one.speaker_id for one in await servers.keeper.show(GUILD, MALLORY)} <= {MALLORY}
     assert {one.text for one in await servers.keeper.show(GUILD, ALICE)} == {"keeps a canary called Coco"}
     assert await servers.keeper.show(GUILD, BOB) == []
+
+
+async def test_what_its_subject_wants_left_alone_is_told_no_more_and_nobody_else_can_want_it(servers: Servers) -> None:
+    first = await servers.call()
+    await servers.ask(first, "remember", MOSS)
+    await first.close()
+    call = await servers.call()
+    there = frozenset({ALICE})
+    assert call.recall(there).memories
+    assert "nothing of theirs" in (await servers.ask(call, "let_rest", {"words": "moss"}, MALLORY))["result"]
+    assert "not come up again" in (await servers.ask(call, "let_rest", {"words": "moss"}))["result"]
+    after = call.recall(there)
+    assert (after.memories, after.is_withdrawn) == ((), False)
+    assert (await servers.ask(call, "recall", {"words": "moss"}))["remembered"] == []
+    [kept] = await servers.keeper.show(GUILD, ALICE)
+    assert kept.is_muted
