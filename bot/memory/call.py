@@ -19,7 +19,7 @@ from bot.memory.grams import grams, likeness
 from bot.memory.keepable import is_sensitive, may_keep, tidy
 from bot.memory.listening import Listening, SpokenLine
 from bot.memory.notebook import Finding
-from bot.memory.recollection import SAME, Recollection
+from bot.memory.recollection import CANDIDATES, SAME, Recollection
 from bot.memory.room import Room
 from bot.memory.shelves import Shelves
 from bot.memory.terms import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS, Outcome, Recall, language_of
@@ -104,6 +104,23 @@ class CallMemory:
         found = self.recollection.search(words, Room(self.guild_id, present), limit, now, about)
         self._tell(found, now)
         return found
+
+    async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool:
+        """The member wants something of theirs left alone: what fits the words best is told to no room any more. False: nothing of theirs fits.
+
+        Raises `StorageError`. They know it themselves, so the model's session need not forget it: it is only not told again.
+        """
+        async with self._shelves.writing:
+            room, now = Room(self.guild_id, present), self._shelves.now()
+            found = self.recollection.search(words, room, CANDIDATES, now)
+            mine = next((one for one in found if one.subject_id == subject_id), None)
+            if mine is None:
+                return False
+            changed = await self._shelves.memories.change(self.guild_id, subject_id, mine.memory_id, is_muted=True)
+            self._told.discard(mine.memory_id)
+            if changed is not None:
+                self.learned(changed)
+            return changed is not None
 
     def _tell(self, memories: Sequence[Memory], now: datetime) -> None:
         ids = {memory.memory_id for memory in memories}

@@ -48,6 +48,7 @@ class RoomMemory(Protocol):
         *,
         is_shareable: bool = False,
     ) -> Outcome: ...
+    async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool: ...
 
 
 class SetsReminders(Protocol):

@@ -22,7 +22,7 @@ from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.tools.arguments import parse_arguments
 from bot.tools.chance import roll_dice
 from bot.tools.clock import current_time
-from bot.tools.remembering import recall, remember
+from bot.tools.remembering import let_rest, recall, remember
 from bot.tools.reminding import set_reminder, set_timer
 from bot.tools.search import BUILT_IN, web_search
 from bot.tools.tool import Errand, RefusedError, SearchesWeb, SetsReminders, Tool, ToolRoom
@@ -35,7 +35,7 @@ FAILED: Final = "the tool failed; do without it and say so if it matters"
 LATE: Final = "the tool took too long; do without it and say so if it matters"
 
 TOOLS: Final[Mapping[str, Tool]] = {
-    one.name: one for one in (remember, recall, roll_dice, current_time, set_timer, set_reminder, web_search)
+    one.name: one for one in (remember, recall, let_rest, roll_dice, current_time, set_timer, set_reminder, web_search)
 }
 
 _specs: Final = {one.name: one.spec for one in TOOLS.values()}

@@ -14,6 +14,7 @@ class FakeMemory:
     def __init__(self, *found: Memory, outcome: Outcome = Outcome.KEPT) -> None:
         self.found = found
         self.outcome = outcome
+        self.rested: list[tuple[str, int]] = []
         self.kept: list[tuple[str, Kind, int, int, frozenset[int], str]] = []
 
     def search(self, words: str, present: frozenset[int], limit: int = 5) -> tuple[Memory, ...]:
@@ -33,6 +34,10 @@ class FakeMemory:
         assert not is_shareable, "only its subject may make a memory shareable, and not by a model"
         self.kept.append((text, kind, subject_id, speaker_id, present, language))
         return self.outcome
+
+    async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool:
+        self.rested.append((words, subject_id))
+        return any(one.subject_id == subject_id for one in self.found)
 
 
 def memory(

@@ -81,7 +81,7 @@ async def test_no_argument_gives_more_rights_than_the_speaker_has(name: str) -> 
 
 @pytest.mark.parametrize("name", TOOLS)
 async def test_what_the_server_forbids_stays_forbidden(name: str) -> None:
-    forbidden = {"remember", "recall", "web_search"}
+    forbidden = {"remember", "recall", "let_rest", "web_search"}
     for arguments in CORPUS:
         world = World()
         output = await world.obeys(name, arguments, frozenset({ALICE}), memory=MemoryMode.OFF, web_search=False)

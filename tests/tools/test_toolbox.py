@@ -53,7 +53,7 @@ def test_a_persona_that_may_use_everything_is_offered_everything_where_the_serve
 @pytest.mark.parametrize(
     ("permission", "names"),
     [
-        (ToolName.RECALL, {"recall"}),
+        (ToolName.RECALL, {"recall", "let_rest"}),
         (ToolName.REMEMBER, {"remember"}),
         (ToolName.DICE, {"roll_dice"}),
         (ToolName.TIME, {"current_time"}),
@@ -72,8 +72,8 @@ def test_a_persona_without_tools_is_offered_none() -> None:
 
 def test_memory_needs_a_memory_and_a_server_that_keeps_one() -> None:
     off = GuildSettings(guild_id=1, memory=MemoryMode.OFF)
-    assert not offered(FULL, SEARCHING, memory=False) & {"remember", "recall"}
-    assert not offered(FULL, off) & {"remember", "recall"}
+    assert not offered(FULL, SEARCHING, memory=False) & {"remember", "recall", "let_rest"}
+    assert not offered(FULL, off) & {"remember", "recall", "let_rest"}
 
 
 def test_the_web_is_searched_only_where_operator_and_server_have_said_so() -> None:
