@@ -27,7 +27,6 @@ from bot.conversation.call import Call, config_of
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
 from bot.conversation.crisis import HelpLines
 from bot.conversation.session import Judge, Observer
-from bot.digest import ModelDigester
 from bot.errands import Errands
 from bot.errors import KithError, StorageError
 from bot.housekeeping import keep_house
@@ -36,6 +35,7 @@ from bot.memory.chat import ChatDigester
 from bot.memory.digest import Digester
 from bot.memory.keeper import Keeper
 from bot.model_choice import model_options
+from bot.model_digest import ModelDigester
 from bot.notice import SpokenNotice
 from bot.personas.library import Library
 from bot.personas.persona import Persona

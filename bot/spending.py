@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import structlog
 
-from bot.conversation.budget import Budget, Caps, Prices, Spent, Used, next_day
+from bot.conversation.budget import Budget, Caps, Spent, Used, next_day
+from bot.conversation.prices import Prices
 from bot.errors import KithError, StorageError
 from bot.settings import Settings
 from bot.storage.guilds import GuildSettings, GuildSettingsRepository

@@ -15,21 +15,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bot.conversation.budget import (
     DAY_S,
     HOLD_S,
-    INPUT_TOKENS_LIMIT,
-    INSTRUCTION_TOKENS,
     LONGEST_MS,
-    NOTE_TOKENS,
-    OUTPUT_TOKENS_LIMIT,
     UNREPORTED_MS,
     WINDING_DOWN,
     Budget,
     Caps,
     Entry,
-    Prices,
     Spent,
     Used,
     Verdict,
     next_day,
+)
+from bot.conversation.prices import (
+    INPUT_TOKENS_LIMIT,
+    INSTRUCTION_TOKENS,
+    NOTE_TOKENS,
+    OUTPUT_TOKENS_LIMIT,
+    Prices,
     tokens_of,
 )
 

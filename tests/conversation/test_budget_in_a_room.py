@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from room_script import ALICE, BOB, CAROL, NAMES, VALUES, Room, values
 
 from bot.audio.frame import pcm_ms
-from bot.conversation.budget import WINDING_DOWN, Budget, Caps, Prices, Spent, Used
+from bot.conversation.budget import WINDING_DOWN, Budget, Caps, Spent, Used
 from bot.conversation.core import Conversation
 from bot.conversation.events import Leave, TellRoom
+from bot.conversation.prices import Prices
 from bot.conversation.turns import State
 from bot.errors import ModelFault
 from bot.realtime.events import (

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-import bot.digest
-from bot.digest import ModelDigester
+import bot.model_digest
 from bot.errors import ModelError, ModelFault
 from bot.memory import chat
 from bot.memory.chat import ChatDigester
 from bot.memory.digest import Line, Point
+from bot.model_digest import ModelDigester
 from bot.realtime.dialect import ConnectOptions
 from bot.realtime.dialects import load
 from bot.realtime.events import ModelEvent, SessionConfig
@@ -158,7 +158,7 @@ async def test_a_model_that_cannot_but_speak_is_read_by_its_transcript() -> None
 async def test_a_model_that_gives_no_digest_is_given_up(
     misbehaviour: Misbehaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.digest, "ANSWER_S", 1.0)
+    monkeypatch.setattr(bot.model_digest, "ANSWER_S", 1.0)
     async with FakeStepFun(reply=says(ANSWER), misbehaviour=misbehaviour) as server:
         with pytest.raises(ModelError):
             await digester(server).digest(LINES, "en")
