@@ -11,12 +11,9 @@ import structlog
 
 from bot.errors import StorageError
 from bot.memory.keeper import Keeper
-from bot.storage.usage import UsageLedger
+from bot.storage.usage import DAYS_KEPT, UsageLedger
 
 EVERY_S: Final = 3_600.0
-BOOKS_KEPT: Final = timedelta(days=396)
-"""What was used, by day: thirteen months (`PRIVACY.md`)."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -27,7 +24,7 @@ async def keep_house(
     while True:
         try:
             await keeper.keep_house(now(), list(guild_ids()))
-            await usage.expire((now() - BOOKS_KEPT).date())
+            await usage.expire(now().date() - timedelta(days=DAYS_KEPT))
         except StorageError as error:
             _log.warning("housekeeping_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_S)

@@ -1,7 +1,7 @@
 """What everybody on a server can see of a call: who is heard, in the companion's nickname, the voice channel's status and the panel.
 
-A shell around a small core (`Newest`): a change is shown at once, then at most every two seconds, and the newest state wins. Every surface is used where
-Discord allows it and silently not where it does not; none of them can hold a call up or end it. (The deafened icon belongs to the voice connection.)
+A shell around a small core (`Newest`): a change is shown at once, then at most every two seconds, and the newest state wins. Every surface (`surfaces`) is
+used where Discord allows it and silently not where it does not; none of them can hold a call up or end it. (The deafened icon belongs to the voice connection.)
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ SURFACE_S: Final = 10.0
 """One request of one surface; what takes longer is given up until the next change."""
 
 CLEAR_S: Final = 3.0
-SUFFIX: Final = " · AI"
-NICK_CHARS: Final = 32
-STATUS_CHARS: Final = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -50,11 +47,6 @@ def panel_words(texts: Texts, locale: str, shown: Shown) -> str:
         until = str(shown.off_record_until)
         lines.append(texts.say(locale, "panel-now-off-record", name=shown.off_record_by, until=until))
     return "\n".join(lines)
-
-
-def suffixed(name: str) -> str:
-    """The name with ` · AI` behind it, within Discord's 32 characters; one that has it stays as it is."""
-    return name if name.endswith(SUFFIX) else name[: NICK_CHARS - len(SUFFIX)].rstrip() + SUFFIX
 
 
 class Newest:
@@ -235,72 +227,3 @@ class Presence:
 
     async def close(self) -> None:
         await asyncio.gather(*(self.clear(guild_id) for guild_id in list(self._boards)))
-
-
-# ---------------------------------------------------------------------------- Discord's surfaces
-
-
-class Nickname:
-    """` · AI` behind the name while the call lasts, where we may change our nickname. A name that somebody changes meanwhile stays theirs."""
-
-    def __init__(self, guild: discord.Guild) -> None:
-        self._guild = guild
-        self._is_set = False
-        self._before: str | None = None
-
-    async def show(self, shown: Shown) -> None:
-        me = self._guild.me
-        if self._is_set or not me.guild_permissions.change_nickname:
-            return
-        nick = me.nick.removesuffix(SUFFIX).rstrip() if me.nick else None
-        self._before = None if nick in {"", me.global_name, me.name} else nick
-        self._is_set = True
-        await me.edit(nick=suffixed(nick or me.global_name or me.name))
-
-    async def clear(self) -> None:
-        me = self._guild.me
-        if self._is_set and me.nick is not None and me.nick.endswith(SUFFIX):
-            await me.edit(nick=self._before)
-
-
-class ChannelStatus:
-    """The voice channel's status line, where we may set it (`1 << 48`); stages have none. Follows the call when it is moved."""
-
-    def __init__(self, texts: Texts, locale: str, channel_of: Callable[[], object]) -> None:
-        """`channel_of`: where the call is now."""
-        self._texts = texts
-        self._locale = locale
-        self._channel_of = channel_of
-        self._set_in: discord.VoiceChannel | None = None
-
-    async def show(self, shown: Shown) -> None:
-        channel = self._channel_of()
-        if not isinstance(channel, discord.VoiceChannel):
-            return
-        if self._set_in is not None and self._set_in.id != channel.id:
-            await self.clear()
-        if not channel.permissions_for(channel.guild.me).set_voice_channel_status:
-            return
-        words = self._texts.say(self._locale, "status-channel", heard=shown.heard, present=shown.present)
-        self._set_in = channel
-        await channel.edit(status=words[:STATUS_CHARS])
-
-    async def clear(self) -> None:
-        if self._set_in is not None:
-            channel, self._set_in = self._set_in, None
-            await channel.edit(status=None)
-
-
-class PanelMessage:
-    """The panel's own message. Edited as a message of ours, since the token of the interaction that sent it lasts 15 minutes only."""
-
-    def __init__(self, texts: Texts, locale: str, message: discord.PartialMessage) -> None:
-        self._texts = texts
-        self._locale = locale
-        self._message = message
-
-    async def show(self, shown: Shown) -> None:
-        await self._message.edit(content=panel_words(self._texts, self._locale, shown))
-
-    async def clear(self) -> None:
-        """It stays: its buttons work without a call."""

@@ -9,14 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from bot.storage.guilds import AUDIT_KEPT
-from bot.storage.usage import Usage
+from bot.storage.usage import MONTHS_KEPT, Usage
 from bot.texts import Texts, discord_time
-
-USAGE_MONTHS: Final = 13
-"""So long a day of usage is kept (`bot.housekeeping.BOOKS_KEPT`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def kept_lines(texts: Texts, locale: str, everything: Mapping[str, Any], retenti
         ("privacy-receipt-proposals", len(proposed), {"next": _when(min(_times(proposed), default=None))}),
         ("privacy-receipt-recaps", len(recaps), {"next": _when(max(_times(recaps), default=None))}),
         ("privacy-receipt-reminders", len(reminders), {"next": _when(max(_times(reminders, "due_at"), default=None))}),
-        ("privacy-receipt-usage", len(days), {"months": USAGE_MONTHS}),
+        ("privacy-receipt-usage", len(days), {"months": MONTHS_KEPT}),
         ("privacy-receipt-personas", made, {}),
         ("privacy-receipt-choices", len(choices), {}),
         ("privacy-receipt-changes", len(everything.get("settings_changed") or []), {"kept": str(AUDIT_KEPT)}),

@@ -7,7 +7,8 @@ from weakref import WeakKeyDictionary
 import discord
 
 from bot.app import Companion
-from bot.presence import PanelMessage, Presence
+from bot.presence import Presence
+from bot.surfaces import PanelMessage
 
 _presences: WeakKeyDictionary[Companion, Presence] = WeakKeyDictionary()
 

@@ -8,7 +8,8 @@ import discord
 from discord.ext import commands
 
 from bot.app import KithBot
-from bot.presence import ChannelStatus, Nickname, Shown
+from bot.presence import Shown
+from bot.surfaces import ChannelStatus, Nickname
 from cogs.board import presence_of
 
 

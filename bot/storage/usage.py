@@ -16,6 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.storage.aggregate import Aggregate
 from bot.storage.tables import UsageRow
 
+MONTHS_KEPT: Final = 13
+DAYS_KEPT: Final = round(MONTHS_KEPT * 365.25 / 12)
+"""So long it is kept what was used on a day."""
+
 NOBODY: Final = 0
 """Whom replies belong to that nobody in particular asked for, and what members used who were erased."""
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.presence import EVERY_S, NICK_CHARS, SUFFIX, Newest, Presence, Shown, panel_words, suffixed
+from bot.presence import EVERY_S, Newest, Presence, Shown, panel_words
+from bot.surfaces import NICK_CHARS, SUFFIX, suffixed
 from bot.texts import LOCALES, Texts
 
 pytestmark = pytest.mark.shell
