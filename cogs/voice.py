@@ -75,6 +75,8 @@ class Voice(commands.Cog):
     async def say(self, interaction: discord.Interaction, text: Annotated[str, Range[str, 1, TEXT_LIMIT]]) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
+        if len(text) > TEXT_LIMIT:  # Discord's client keeps to the limit; another one may not
+            raise KithError(f"{len(text)} characters", key="error-option")
         await check_may_use(self._companion, member, interaction.permissions)
         await self._companion.say(member, text)
         await interaction.edit_original_response(content=self._companion.texts.say(locale, "say-done"))

@@ -21,8 +21,7 @@ class CatalogueTranslator(Translator):
 
     async def translate(self, string: locale_str, locale: Locale, context: TranslationContextTypes) -> str | None:
         key = string.extras.get("key")
-        # Discord knows zh-CN and zh-TW; our Chinese catalogue is in simplified characters.
-        if key is None or catalogue_of(locale.value) == ENGLISH or locale is not Locale.chinese:
+        if key is None or catalogue_of(locale.value) == ENGLISH:
             return None
         return _texts.say(locale.value, key)
 

@@ -295,6 +295,7 @@ async def _body(world: World, request: web.Request) -> Payload:
         form = await request.post()
         body: Any = json.loads(str(form.get("payload_json", "{}")))
         files = [part for part in form.values() if isinstance(part, web.FileField)]
-        body["attachments"] = [world.add_file(part.filename, part.file.read()) for part in files]
+        message = body.get("data", body)  # an interaction's first answer carries its message inside
+        message["attachments"] = [world.add_file(part.filename, part.file.read()) for part in files]
         return dict(body)
     return dict(await request.json())

@@ -79,9 +79,9 @@ async def test_commands_are_declared_in_both_languages_for_servers_only(
         }
         for command in commands.values():
             for part in [command, *command.get("options", [])]:
-                assert part["name_localizations"].keys() == {"zh-CN"}, part["name"]
+                assert part["name_localizations"].keys() == {"zh-CN", "zh-TW"}, part["name"]
                 if command.get("type", 1) == 1:
-                    assert part["description_localizations"].keys() == {"zh-CN"}, part["name"]
+                    assert part["description_localizations"].keys() == {"zh-CN", "zh-TW"}, part["name"]
             assert command["contexts"] == [0] or command["dm_permission"] is False
         await _without_a_call(stage)
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -271,3 +271,4 @@ async def test_the_card_and_the_policy_are_there_for_everybody(stage: Stage) -> 
     assert "见附件" in policy.text
     (file,) = policy.replies[-1].payload["attachments"]
     assert file["filename"] == "PRIVACY.zh-CN.md"
+    assert stage.world.files[int(file["id"])] == Path("PRIVACY.zh-CN.md").read_bytes()
