@@ -1,1 +1,1 @@
-"""What may be recalled now, and what is proposed for keeping. See DESIGN section 6 in `bot/README.md`'s words: light, visible, erasable."""
+"""What a room may be told of earlier talks, and what of this one is proposed for keeping: light, visible, erasable (DESIGN section 6; the rule: `room`)."""

@@ -120,7 +120,7 @@ class Recollection:
     # ------------------------------------------------------------------------ choosing
 
     def may_tell(self, memory: Memory, room: Room, now: datetime) -> bool:
-        """DESIGN's rule, of a memory that has not run out, about somebody who is remembered at all."""
+        """`may_recall`, of a memory that has not run out, about somebody who is remembered at all."""
         is_over = memory.expires_at is not None and memory.expires_at <= now
         return not is_over and may_recall(memory, room) and self._knows(memory.subject_id)
 
