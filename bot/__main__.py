@@ -93,7 +93,7 @@ def rotate_keys(
         Path | None, typer.Argument(help="Where the new key goes, when KITH_MASTER_KEY gives the old one.")
     ] = None,
 ) -> None:
-    """Seal every server's key with a new master key."""
+    """Seal every server's key with a new master key. Stop the bot first; it needs the new key at its next start."""
     _exit(_rotate(file))
 
 
@@ -101,7 +101,10 @@ def rotate_keys(
 def discard_keys(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only what would go is counted.")] = False,
 ) -> None:
-    """For who has lost the master key: drop what it sealed. Agreements, settings and usage stay."""
+    """For who has lost the master key: drop what it sealed (memories, offers, recap points, reminders), for good. Stop the bot first.
+
+    Agreements, settings, personas and usage stay. Without --yes nothing is dropped, only counted.
+    """
     _exit(_discard(yes))
 
 
@@ -180,7 +183,10 @@ async def _discard(is_sure: bool) -> int:
     log.configure("warning")
     url, console = load_settings().kith_database_url, Console(highlight=False)
     if not is_sure:
-        console.print(f"This would drop {await sealed_rows(url)}, for good. Say `--yes` to do it.", soft_wrap=True)
+        console.print(
+            f"This would drop {await sealed_rows(url)}, for good. With the bot stopped, `kith keys discard --yes` does it.",
+            soft_wrap=True,
+        )
         return 1
     console.print(f"Dropped {await discard(url)}.", soft_wrap=True)
     return 0

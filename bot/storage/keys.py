@@ -133,13 +133,13 @@ async def rotate_master_key(settings: Settings, new_key_file: Path | None) -> st
         count = await rotate(settings.kith_database_url, master_key(settings), _read_or_make(new_key_file))
         return (
             f"The keys of {count} servers are sealed with the key in {new_key_file}. "
-            "Give it to KITH_MASTER_KEY_FILE (or its content to KITH_MASTER_KEY) before the next start; the old one opens only older backups."
+            "Give it to KITH_MASTER_KEY_FILE (or its content to KITH_MASTER_KEY) before the next start. Keep the old one as long as you keep older copies of the database."
         )
     following = own.with_name(f"{own.name}.new")
     count = await rotate(settings.kith_database_url, master_key(settings), _read_or_make(following))
     os.replace(following, own)
     sync_folder(own.parent)
-    return f"The keys of {count} servers are sealed with a new key, which is in {own}; the old one is gone, and with it a way into older backups."
+    return f"The keys of {count} servers are sealed with a new key, which is in {own}. The old one is gone: older copies of the database open only with a copy of it."
 
 
 def _read_or_make(path: Path) -> bytes:

@@ -299,7 +299,10 @@ async def test_an_agreement_that_discord_forgot_is_none_and_a_withdrawal_is_one(
 ) -> None:
     stage, panel = call
     ledger, message = bot_of(stage).companion.ledger, panel.replies[-1]
-    is_heard = lambda: ledger.allowed(stage.guild.guild_id, stage.ming.user_id)  # noqa: E731
+
+    def is_heard() -> bool:
+        return ledger.allowed(stage.guild.guild_id, stage.ming.user_id)
+
     with monkeypatch.context() as late:
         late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
         await stage.discord.press(stage.guild, stage.ming, message, "kith:consent:allow")
