@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from bot.plain_text import visible, without_blanks
+
 NAME_LENGTH: Final = 32
 """Code points; as long as a Discord display name may be."""
 
@@ -20,9 +22,6 @@ NOBODY: Final = "Someone"
 MARKS_PER_LETTER: Final = 2
 """Vietnamese and pointed Hebrew need two; more only hides the letter."""
 
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
-"""Letters and symbols by category that show nothing: Hangul fillers, the empty Braille cell."""
-
 _BRACKETS: Final = str.maketrans("[]", "()")
 """Square brackets are the host's: `[Alice] speaks:`."""
 
@@ -31,8 +30,7 @@ def clean_name(display_name: str) -> str:
     """The name in compatibility form, visible, on one line, at most 32 code points; `Someone` when nothing is left."""
     # Compatibility form first: it turns full-width brackets and exotic spaces into those that the next steps know.
     text = unicodedata.normalize("NFKC", display_name).translate(_BRACKETS)
-    visible = _cap_marks(char for char in _spaces_for_breaks(text) if _is_visible(char))
-    name = " ".join("".join(visible).split())[:NAME_LENGTH].rstrip()
+    name = _cap_marks(without_blanks(visible(text)))[:NAME_LENGTH].rstrip()
     return name if any(unicodedata.category(char)[0] in "LNPS" for char in name) else NOBODY
 
 
@@ -47,20 +45,11 @@ def tell_apart(name: str, taken: Iterable[str]) -> str:
     return candidate
 
 
-def _spaces_for_breaks(text: str) -> str:
-    return "".join(" " if char.isspace() else char for char in text)
-
-
-def _is_visible(char: str) -> bool:
-    # Cc control, Cf format (direction marks, zero-width joiners, tags), Cs surrogates, Co private use, Cn unassigned.
-    return unicodedata.category(char)[0] != "C" and char not in _BLANK_LETTERS
-
-
-def _cap_marks(chars: Iterable[str]) -> list[str]:
+def _cap_marks(chars: str) -> str:
     kept: list[str] = []
     marks = 0
     for char in chars:
         marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
         if marks <= MARKS_PER_LETTER:
             kept.append(char)
-    return kept
+    return "".join(kept)

@@ -10,9 +10,8 @@ import re
 import unicodedata
 from typing import Final
 
+from bot.plain_text import visible, without_blanks
 from bot.storage.memories import TEXT_CHARS
-
-_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 _LINK: Final = re.compile(
     r"https?://|www\.|\b[a-z0-9-]+\.(?:com|net|org|gg|io|cn|ru|xyz|me|link)\b|\S+@\S+\.\S|<[@#:/a]|@(?:everyone|here)\b|```",
@@ -59,8 +58,7 @@ _SENSITIVE: Final = re.compile(
 
 def tidy(text: str) -> str:
     """On one line, in compatibility form, without what cannot be seen."""
-    spaced = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFKC", text))
-    return " ".join("".join(char for char in spaced if _is_visible(char)).split())
+    return without_blanks(visible(text, "NFKC"))
 
 
 def may_keep(text: str) -> bool:
@@ -74,7 +72,3 @@ def is_sensitive(text: str) -> bool:
     """Whether it plainly touches what nobody should find remembered without having asked for it: health, sexuality, belief, politics, money, where
     exactly somebody lives."""
     return _SENSITIVE.search(unicodedata.normalize("NFKC", text)) is not None
-
-
-def _is_visible(char: str) -> bool:
-    return unicodedata.category(char)[0] != "C" and char not in _BLANK

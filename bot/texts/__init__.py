@@ -7,13 +7,14 @@ they are stripped of what cannot be seen, shortened, and escaped for Discord's m
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from fluent.runtime import FluentBundle, FluentResource
+
+from bot.plain_text import visible
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-CN"
@@ -49,12 +50,7 @@ def catalogue_of(locale: str) -> str:
 
 def clean(value: str) -> str:
     """A stranger's words as they may stand in a sentence: one line, visible, short, and without markdown."""
-    visible = "".join(
-        " " if char.isspace() else char
-        for char in unicodedata.normalize("NFC", value)
-        if char.isspace() or unicodedata.category(char)[0] != "C"
-    )
-    return _MARKDOWN.sub(r"\\\1", short(" ".join(visible.split()), VALUE_LIMIT))
+    return _MARKDOWN.sub(r"\\\1", short(visible(value), VALUE_LIMIT))
 
 
 def short(text: str, limit: int) -> str:

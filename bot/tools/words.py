@@ -7,15 +7,15 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from bot import plain_text
+
 FIELD_CHARS: Final = 40
 """So much of a stranger's field name is repeated in an answer."""
 
 
 def visible(text: str) -> str:
-    """In one normal form, on one line, without characters that cannot be seen (control, direction, tags, surrogates)."""
-    paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
-    spaced = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", paired))
-    return " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
+    """`bot.plain_text.visible`, where halves of characters that JSON wrote apart are put together."""
+    return plain_text.visible(text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore"))
 
 
 def _some(text: str) -> str:
