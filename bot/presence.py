@@ -95,6 +95,7 @@ class Board:
 
     def __init__(self, surfaces: Iterable[Surface], clock: Callable[[], float], wall: Callable[[], float]) -> None:
         self._surfaces = list(surfaces)  # bounded by the kinds of surface
+        self._replaced: list[Surface] = []  # bounded by the panels that people call up between two turns of `run`
         self._clock = clock
         self._wall = wall
         self._newest = Newest()
@@ -120,7 +121,9 @@ class Board:
 
     def add(self, surface: Surface) -> None:
         """A new panel takes the place of the one before."""
-        self._surfaces = [one for one in self._surfaces if type(one) is not type(surface)] + [surface]
+        before = [one for one in self._surfaces if type(one) is type(surface)]
+        self._replaced += [one for one in before if one != surface]
+        self._surfaces = [one for one in self._surfaces if one not in before] + [surface]
         self._newest.forget_shown()
         self._changed.set()
 
@@ -129,6 +132,9 @@ class Board:
         while True:
             self._changed.clear()
             self._end_off_record()
+            while self._replaced:
+                surface = self._replaced.pop(0)
+                await self._try(surface, surface.clear(), SURFACE_S)
             shown = self._newest.take(self._clock())
             if shown is not None:
                 await self._show(shown)

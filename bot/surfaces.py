@@ -83,4 +83,12 @@ class PanelMessage:
         await self._message.edit(content=panel_words(self._texts, self._locale, shown))
 
     async def clear(self) -> None:
-        """It stays: its buttons work without a call."""
+        """It stays, since its buttons work without a call, and says no more what is not so any more."""
+        await self._message.edit(content=self._texts.say(self._locale, "panel-old"))
+
+    def __eq__(self, other: object) -> bool:
+        """Two that edit the same message are one panel."""
+        return isinstance(other, PanelMessage) and other._message.id == self._message.id
+
+    def __hash__(self) -> int:
+        return hash(self._message.id)

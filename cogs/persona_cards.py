@@ -104,12 +104,13 @@ async def take_in(companion: Companion, interaction: discord.Interaction, attach
     member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
     if attachment.size > FILE_BYTES:
         raise KithError("the attachment is too large", key="error-card-too-large")
-    await interaction.response.defer(thinking=True)
+    may_approve = await may_choose(companion, member, interaction.permissions)
+    waits = not may_approve and (await companion.guilds.get(member.guild.id)).approves_personas
+    await interaction.response.defer(thinking=True, ephemeral=not waits)  # who approves it reads the report too
     try:
         data = await attachment.read()
     except discord.DiscordException as error:
         raise KithError(f"the attachment cannot be read ({type(error).__name__})", key="error-card-gone") from error
-    may_approve = await may_choose(companion, member, interaction.permissions)
     imported = await companion.cast.take_in(
         member.guild.id, data, attachment.filename, member.id, may_approve=may_approve
     )

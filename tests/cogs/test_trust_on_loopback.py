@@ -174,8 +174,13 @@ async def test_the_nickname_the_channel_and_the_panel_say_who_is_heard_and_are_p
     await stage.press(stage.alice, panel, STOP)
     await until(lambda: "I hear 0 of 1" in message.content, 4.0)
     await until(lambda: stage.lounge.status == "AI listening to 0 of 1 · /privacy", 4.0)
+    again = await stage.run(stage.alice, "join")
+    await until(lambda: "does not follow a call any more" in message.content)
+    await until(lambda: "I hear 0 of 1" in again.replies[-1].content)
     await stage.run(stage.alice, "leave")
     await until(lambda: stage.lounge.status == "" and stage.guild.nicknames.get(bot_id) is None)
+    await until(lambda: "does not follow a call any more" in again.replies[-1].content)
+    assert STOP in again.replies[-1].buttons
 
 
 async def test_a_panel_that_nobody_told_us_of_is_kept_true_once_somebody_presses_it(

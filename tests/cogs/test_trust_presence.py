@@ -158,6 +158,8 @@ async def test_a_panel_that_comes_later_is_made_true_and_takes_the_place_of_the_
     presence.add(1, second)
     await second.until(heard(1))
     assert first.seen == [heard(1)]
+    assert first.is_cleared, "it says nothing any more that may be untrue"
+    assert not second.is_cleared
     await presence.close()
 
 

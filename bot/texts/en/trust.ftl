@@ -39,6 +39,7 @@ panel =
     I hear nobody until they agree; whoever agrees is heard on this server until they say stop.
 panel-now-heard = At present I hear { $heard } of { $present }.
 panel-now-off-record = **Off the record** until <t:{ $until }:t>, as { $name } wished: nothing of what is said is remembered.
+panel-old = This panel does not follow a call any more: `/status` says how things stand, and `/join` brings a fresh one. Its buttons still work.
 panel-allow = Let Kith hear me
 panel-stop = Stop listening to me
 panel-remember = Remember me

@@ -39,6 +39,7 @@ panel =
     没有人同意之前，我谁也听不到；同意之后，我会在本服务器听到你，直到你说停。
 panel-now-heard = 这里有 { $present } 个人，我现在听得到其中 { $heard } 个。
 panel-now-off-record = **不留记录**，到 <t:{ $until }:t> 为止（应 { $name } 的要求）：大家说的话都不会被记住。
+panel-old = 这个面板不再更新：现在怎么样看 `/状态`，用 `/加入` 会有新的面板。这里的按钮照样能用。
 panel-allow = 允许 Kith 听我说话
 panel-stop = 不要再听我说话
 panel-remember = 记住我
