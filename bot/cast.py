@@ -20,7 +20,7 @@ from bot.personas.cards.reading import CardReport
 from bot.personas.draft import Draft, drafted, slug_for
 from bot.personas.library import Library
 from bot.personas.persona import Persona, document_of, parse_document
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.personas import PersonaRepository, Scope, StoredFiles, StoredPersona
 
 GUILDS_KEPT: Final = 256

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.storage.guilds import AUDIT_KEPT
+from bot.storage.guild_repository import AUDIT_KEPT
 from bot.storage.usage import MONTHS_KEPT, Usage
 from bot.texts import Texts, discord_time
 

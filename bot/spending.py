@@ -20,7 +20,8 @@ from bot.conversation.budget import Budget, Caps, Spent, Used, next_day
 from bot.conversation.prices import Prices
 from bot.errors import KithError, StorageError
 from bot.settings import Settings
-from bot.storage.guilds import GuildSettings, GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guilds import GuildSettings
 from bot.storage.usage import NOBODY, Usage, UsageLedger
 
 KEPT: Final = 10_000

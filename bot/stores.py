@@ -10,7 +10,7 @@ from bot.storage.calls import CallLog
 from bot.storage.consent import ConsentLedger
 from bot.storage.database import Database
 from bot.storage.estate import Estate
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.master_key import master_key
 from bot.storage.members import MemberChoices
 from bot.storage.memory_repository import MemoryRepository

@@ -14,7 +14,8 @@ from discord.ext import commands
 from bot.app import Companion, KithBot, answer_fault
 from bot.errors import KithError
 from bot.faults import fault_sentence
-from bot.storage.guilds import SETTINGS, Change, GuildSettings, PickPersona, Section, Switch, Write, row_of
+from bot.storage.guild_repository import Change
+from bot.storage.guilds import SETTINGS, GuildSettings, PickPersona, Section, Switch, Write, row_of
 from bot.storage.quiet_hours import parse_quiet_hours
 from cogs.permissions import check_manages, member_of
 from cogs.settings_choices import gone_in, options_of, value_of, words_for

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from bot.errors import KithError
 from bot.personas.cards.tidy import shortened
+from bot.storage.guild_repository import Change
 from bot.storage.guilds import (
-    Change,
     GuildSettings,
     Pick,
     PickChannels,

@@ -65,7 +65,7 @@ class Agreements(Protocol):
 
 
 class Rules(Protocol):
-    """`bot.storage.guilds.GuildSettingsRepository`."""
+    """`bot.storage.guild_repository.GuildSettingsRepository`."""
 
     async def get(self, guild_id: int) -> GuildSettings: ...
 

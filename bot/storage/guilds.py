@@ -1,37 +1,23 @@
-"""What each guild chose: every setting of a server in one place, and keeping them.
+"""What a guild can choose: every setting of a server in one place. `guild_repository` keeps them.
 
 A setting is one field of `GuildSettings`: its name, what it takes, how it comes, and (in `Annotated`) its row in the panel of `/settings`. The words
 that an admin reads are `settings-<name>` in the catalogues. The database keeps a row for each setting that is not as it comes, so one more needs
-no migration; a value that this Kith does not understand is as if it had not been chosen.
+no migration.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 
-import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError
-from bot.storage.aggregate import Aggregate
 from bot.storage.quiet_hours import parse_quiet_hours
-from bot.storage.tables import AuditRow, GuildChoiceRow
 
 LISTED: Final = 25
 """Roles or channels in one setting: as many as a menu of Discord takes."""
-
-AUDIT_KEPT: Final = 1_000
-"""Changes of a guild; the oldest goes."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Section(StrEnum):
@@ -195,17 +181,6 @@ class GuildSettings(BaseModel):
 SETTINGS: Final = tuple(name for name in GuildSettings.model_fields if name != "guild_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A line of the audit. Values as JSON; `None`: as it comes."""
-
-    user_id: int
-    name: str
-    before: str | None
-    after: str | None
-    changed_at: datetime
-
-
 def parse_choice(name: str, value: Any) -> Any:
     """`value` as the setting `name` takes it. Raises `KithError` naming the setting."""
     try:
@@ -213,123 +188,6 @@ def parse_choice(name: str, value: Any) -> Any:
     except ValidationError as error:
         told = error.errors()[0]["msg"]
         raise KithError(f"{name}: {told}", key="error-setting-value", name=name, expected=told) from None
-
-
-class GuildSettingsRepository(Aggregate):
-    """Raises `StorageError` when the database fails; what returned is on the disk."""
-
-    name: ClassVar = "settings_changed"
-    tables: ClassVar = (GuildChoiceRow, AuditRow)
-
-    async def get(self, guild_id: int) -> GuildSettings:
-        async with self._database.transaction() as session:
-            rows = await session.scalars(select(GuildChoiceRow).where(GuildChoiceRow.guild_id == guild_id))
-            stored = {row.name: row.value for row in rows}
-        return _settings(guild_id, stored)
-
-    async def choose(
-        self,
-        guild_id: int,
-        name: str,
-        value: Any,
-        *,
-        user_id: int = 0,
-        expected: Callable[[GuildSettings], bool] | None = None,
-    ) -> Change | None:
-        """Another value for one setting, written with its line in the audit. `None`: it was so already.
-
-        `expected` sees what is there now; where it says no, somebody else was faster: raises `KithError` (`error-setting-changed`).
-        """
-        if name not in SETTINGS:
-            raise KithError(f"no setting {name}", key="error-setting-value", name=name, expected="")
-        chosen = _json(parse_choice(name, value), name)
-        now = datetime.now(UTC)
-        # One after the other, whatever the database: `expected` sees what the one before wrote.
-        async with self.writing, self._database.transaction() as session:
-            rows = await session.scalars(select(GuildChoiceRow).where(GuildChoiceRow.guild_id == guild_id))
-            stored = {row.name: row for row in rows}
-            if expected is not None and not expected(_settings(guild_id, {n: r.value for n, r in stored.items()})):
-                raise KithError(f"{name} was changed in the meantime", key="error-setting-changed")
-            before = stored[name].value if name in stored else None
-            if before == chosen:
-                return None
-            if chosen is None:
-                await session.delete(stored[name])
-            else:
-                await session.merge(GuildChoiceRow(guild_id=guild_id, name=name, value=chosen, changed_at=now))
-            change_id = secrets.token_hex(16)
-            change = Change(user_id, name, before, chosen, now)
-            session.add(
-                AuditRow(
-                    guild_id=guild_id,
-                    change_id=change_id,
-                    user_id=user_id,
-                    name=name,
-                    before=before,
-                    after=chosen,
-                    changed_at=now,
-                )
-            )
-            await session.flush()
-            kept = (
-                select(AuditRow.change_id)
-                .where(AuditRow.guild_id == guild_id)
-                .order_by(AuditRow.changed_at.desc())
-                .limit(AUDIT_KEPT)
-            )
-            await session.execute(
-                delete(AuditRow).where(AuditRow.guild_id == guild_id, AuditRow.change_id.not_in(kept))
-            )
-        return change
-
-    async def choose_persona(self, guild_id: int, slug: str | None, *, user_id: int = 0) -> Change | None:
-        return await self.choose(guild_id, "persona", slug, user_id=user_id)
-
-    async def changes(self, guild_id: int, limit: int = 10) -> list[Change]:
-        """The last changes, newest first."""
-        async with self._database.transaction() as session:
-            rows = await session.scalars(
-                select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.changed_at.desc()).limit(limit)
-            )
-            return [Change(row.user_id, row.name, row.before, row.after, row.changed_at) for row in rows]
-
-    # ------------------------------------------------------------------ erase and export
-
-    async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
-        """That a setting was changed is the guild's and stays, without the id of who changed it."""
-        mine = (AuditRow.guild_id == guild_id, AuditRow.user_id == user_id)
-        async with self._written(session) as open_session:
-            await open_session.execute(update(AuditRow).where(*mine).values(user_id=0))
-
-    async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
-        async with self._written(session) as open_session:
-            for table in self.tables:
-                await open_session.execute(delete(table).where(table.guild_id == guild_id))
-
-    async def export_member(self, guild_id: int, user_id: int) -> Any:
-        mine = select(AuditRow).where(AuditRow.guild_id == guild_id, AuditRow.user_id == user_id)
-        async with self._database.transaction() as session:
-            return [
-                {"name": row.name, "before": row.before, "after": row.after, "changed_at": row.changed_at.isoformat()}
-                for row in await session.scalars(mine.order_by(AuditRow.changed_at))
-            ]
-
-
-def _json(value: Any, name: str) -> str | None:
-    """As the database keeps it; `None` for what is as it comes."""
-    if value == GuildSettings.model_fields[name].default:
-        return None
-    return json.dumps(sorted(value) if isinstance(value, frozenset) else value)
-
-
-def _settings(guild_id: int, stored: dict[str, str]) -> GuildSettings:
-    known: dict[str, Any] = {}
-    for name, value in stored.items():
-        try:
-            known[name] = parse_choice(name, json.loads(value))
-        except (ValueError, KithError):
-            _log.warning("setting_not_understood", setting=name)
-    return GuildSettings(guild_id=guild_id, **{name: known[name] for name in SETTINGS if name in known})
 
 
 def row_of(name: str, model: type[GuildSettings] = GuildSettings) -> Row:

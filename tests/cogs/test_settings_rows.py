@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.errors import KithError
-from bot.storage import guilds as rows
+from bot.storage import guild_repository as rows
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettings, GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guilds import GuildSettings
 
 pytestmark = pytest.mark.shell
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import KithError
+from bot.storage.guild_repository import Change
 from bot.storage.guilds import (
     SETTINGS,
-    Change,
     GuildSettings,
     PickRoles,
     Section,

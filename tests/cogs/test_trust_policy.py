@@ -12,7 +12,8 @@ from bot.conversation.disclosure import EVERY_S
 from bot.memory.terms import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS
 from bot.settings import Settings
 from bot.storage.consent import NOTICE_VERSION, Scope
-from bot.storage.guilds import AUDIT_KEPT, GuildSettings, MemoryMode
+from bot.storage.guild_repository import AUDIT_KEPT
+from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.storage.tables import Table
 from bot.storage.usage import MONTHS_KEPT
 from bot.texts import Texts

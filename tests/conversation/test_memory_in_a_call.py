@@ -21,7 +21,8 @@ from bot.personas.library import Library
 from bot.realtime.events import UtteranceTranscribed
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository, MemoryMode
+from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guilds import MemoryMode
 from bot.storage.members import MemberChoices
 from bot.storage.memories import Kind, Memory
 from bot.storage.memory_repository import MemoryRepository

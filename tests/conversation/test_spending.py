@@ -15,7 +15,8 @@ from bot.errors import KithError, StorageError
 from bot.settings import Settings
 from bot.spending import LOCAL_MODEL, Spending
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettings, GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guilds import GuildSettings
 from bot.storage.usage import NOBODY, Usage, UsageLedger
 
 pytestmark = pytest.mark.shell

@@ -14,7 +14,7 @@ from bot.memory.keeper import Keeper
 from bot.memory.terms import Outcome
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.members import MemberChoices
 from bot.storage.memories import Kind
 from bot.storage.memory_repository import MemoryRepository

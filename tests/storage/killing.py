@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.memories import Kind, Memory
 from bot.storage.memory_repository import MemoryRepository
 from bot.storage.usage import Usage, UsageLedger

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from bot.errors import StorageError
 from bot.storage.database import Database, create_engine, parse_address
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.inspection import inspect_database
 from bot.storage.schema import bring_to_head, newest_revision, step_through
 from bot.storage.tables import Table

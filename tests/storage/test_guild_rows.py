@@ -6,7 +6,7 @@ import pytest
 
 from bot.storage.calls import CallLog
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 
 pytestmark = pytest.mark.shell
 pytest_plugins = ("opened",)

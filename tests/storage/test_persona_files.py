@@ -23,7 +23,7 @@ from bot.personas.draft import draft_of
 from bot.personas.library import Library
 from bot.storage import personas
 from bot.storage.database import Database, create_engine, parse_address
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.personas import PersonaRepository, Scope, StoredFiles, StoredPersona
 from bot.storage.schema import bring_to_head, step_through
 

@@ -14,7 +14,7 @@ from bot.errors import KithError, PersonaError
 from bot.personas.draft import Draft
 from bot.personas.library import Library
 from bot.storage.database import Database, create_engine, parse_address
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.personas import PERSONAS, PersonaRepository, Scope, StoredPersona
 from bot.storage.schema import bring_to_head, step_through
 

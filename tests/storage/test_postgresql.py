@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from bot.storage.database import Database, create_engine, parse_address
-from bot.storage.guilds import GuildSettingsRepository
+from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.inspection import inspect_database
 from bot.storage.schema import bring_to_head, newest_revision, revision_of, step_through
 from bot.storage.tables import Table, UtcDateTime

@@ -15,7 +15,8 @@ from bot.memory.call import CallMemory
 from bot.memory.keeper import Keeper
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
-from bot.storage.guilds import GuildSettingsRepository, MemoryMode
+from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guilds import MemoryMode
 from bot.storage.members import MemberChoices
 from bot.storage.memory_repository import MemoryRepository
 from bot.storage.recap_repository import RecapRepository
