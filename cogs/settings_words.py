@@ -141,6 +141,8 @@ def key_of(setting: str) -> str:
 def page(words: Words, settings: GuildSettings, section: Section, told: str = "") -> str:
     """A page of the panel: a title and a line a setting. `told`: what has just happened."""
     lines = [words.say(PAGES[section]), *(words.line(name, getattr(settings, name)) for name in words.shown(section))]
+    if section is Section.WHERE and settings.auto_join and not settings.channel_ids:
+        lines.append(words.say("settings-auto-join-idle"))
     return shortened("\n".join([told, *lines] if told else lines), MESSAGE_LIMIT)
 
 

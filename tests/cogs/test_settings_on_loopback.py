@@ -149,6 +149,7 @@ async def test_an_admin_changes_settings_by_menu_and_form_and_finds_them_in_the_
     await panel.change("Coming by myself")
     assert "Done: **Coming by myself** is changed." in panel.text
     assert "**Coming by myself:** on" in panel.text
+    assert "does nothing yet: name the **Voice channels**" in panel.text, "no channel is named"
     await panel.change("Who may talk with me")
     await panel.choose(":set:user_role_ids:", "DJ")
     assert f"**Who may talk with me:** <@&{DJ}>" in panel.text

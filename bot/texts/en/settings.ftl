@@ -81,6 +81,7 @@ settings-channel-ids-about = Where I may come. I leave a channel that you take o
 settings-channel-ids-none = everywhere
 settings-auto-join = Coming by myself
 settings-auto-join-about = On: I come when somebody who agreed to be heard enters one of the voice channels named here.
+settings-auto-join-idle = -# Coming by myself does nothing yet: name the **Voice channels** that I may come into.
 settings-auto-leave = Leaving by myself
 settings-auto-leave-about = On: I go a minute after the last one I may hear. Off: only when nobody is left at all.
 settings-quiet-hours = Quiet hours

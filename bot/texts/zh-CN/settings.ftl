@@ -81,6 +81,7 @@ settings-channel-ids-about = 我可以去的频道。从名单上拿掉的频道
 settings-channel-ids-none = 哪儿都行
 settings-auto-join = 自己来
 settings-auto-join-about = 打开后，同意让我听的人走进名单上的语音频道，我就自己来。
+settings-auto-join-idle = -# “自己来”现在还不起作用：请先在**语音频道**里选好我可以去的频道。
 settings-auto-leave = 自己走
 settings-auto-leave-about = 打开：最后一个我能听的人走后一分钟我就走。关闭：人都走光了我才走。
 settings-quiet-hours = 安静时段
