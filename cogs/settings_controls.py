@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from bot.storage.guilds import (
     Write,
     row_of,
 )
-from cogs.settings_values import NONE, as_typed, mark_of
+from cogs.settings_values import as_typed, mark_of, option_of
 from cogs.settings_words import Words
 
 PANEL_S: Final = 900
@@ -120,48 +120,56 @@ def control_view(
     gone: Collection[int] = frozenset(),
 ) -> ui.View:
     """The control of one setting. `options`: for a menu of words, value to label and description. `gone`: ids that Discord would not know."""
-    view, row = _view(), row_of(setting, words.model)
-    mark, made = mark_of(value), int(now)
-    set_id = str(Press(Act.SET, setting, mark, made))
+    view, row, made = _view(), row_of(setting, words.model), int(now)
+    act = Press(Act.SET, setting, mark_of(value), made)
     hint = words.say("settings-choose")
     if isinstance(row, PickRoles):
-        chosen = [
-            SelectDefaultValue(id=one, type=SelectDefaultValueType.role) for one in sorted(value) if one not in gone
-        ]
-        view.add_item(
-            ui.RoleSelect(custom_id=set_id, placeholder=hint, min_values=0, max_values=LISTED, default_values=chosen)
-        )
+        view.add_item(_role_menu(str(act), hint, _ids(value, gone)))
     elif isinstance(row, PickChannels):
-        ids = sorted(value) if isinstance(value, frozenset) else [value] if value is not None else []
-        view.add_item(
-            ui.ChannelSelect(
-                custom_id=set_id,
-                placeholder=hint,
-                channel_types=[ChannelType.text] if row.is_text else [ChannelType.voice, ChannelType.stage_voice],
-                min_values=0,
-                max_values=1 if row.is_text else LISTED,
-                default_values=[
-                    SelectDefaultValue(id=one, type=SelectDefaultValueType.channel) for one in ids if one not in gone
-                ],
-            )
-        )
+        view.add_item(_channel_menu(str(act), hint, _ids(value, gone), row))
     else:
-        menu: ui.Select[ui.View] = ui.Select(custom_id=set_id, placeholder=hint)
-        present = NONE if value is None else str(value)
-        for option, (label, about) in list(options.items())[:OPTIONS]:
-            menu.add_option(
-                label=label[:OPTION_LIMIT] or option,
-                value=option,
-                description=about[:OPTION_LIMIT] or None,
-                default=option == present,
-            )
-        view.add_item(menu)
+        view.add_item(_word_menu(str(act), hint, options, value))
     if isinstance(row, (PickRoles, PickChannels)):
-        clear = str(Press(Act.CLEAR, setting, mark, made))
+        clear = str(replace(act, act=Act.CLEAR))
         view.add_item(ui.Button(label=words.say("settings-clear"), custom_id=clear, disabled=not value))
     back = str(Press(Act.PAGE, row.section.value, "", made))
     view.add_item(ui.Button(label=words.say("settings-back"), custom_id=back))
     return view
+
+
+def _role_menu(custom_id: str, hint: str, ids: Sequence[int]) -> ui.RoleSelect[ui.View]:
+    chosen = [SelectDefaultValue(id=one, type=SelectDefaultValueType.role) for one in ids]
+    return ui.RoleSelect(custom_id=custom_id, placeholder=hint, min_values=0, max_values=LISTED, default_values=chosen)
+
+
+def _channel_menu(custom_id: str, hint: str, ids: Sequence[int], row: PickChannels) -> ui.ChannelSelect[ui.View]:
+    return ui.ChannelSelect(
+        custom_id=custom_id,
+        placeholder=hint,
+        channel_types=[ChannelType.text] if row.is_text else [ChannelType.voice, ChannelType.stage_voice],
+        min_values=0,
+        max_values=1 if row.is_text else LISTED,
+        default_values=[SelectDefaultValue(id=one, type=SelectDefaultValueType.channel) for one in ids],
+    )
+
+
+def _word_menu(custom_id: str, hint: str, options: Mapping[str, tuple[str, str]], value: Any) -> ui.Select[ui.View]:
+    menu: ui.Select[ui.View] = ui.Select(custom_id=custom_id, placeholder=hint)
+    present = option_of(value)
+    for option, (label, about) in list(options.items())[:OPTIONS]:
+        menu.add_option(
+            label=label[:OPTION_LIMIT] or option,
+            value=option,
+            description=about[:OPTION_LIMIT] or None,
+            default=option == present,
+        )
+    return menu
+
+
+def _ids(value: Any, gone: Collection[int]) -> list[int]:
+    """Of roles or channels: several, one or none."""
+    ids = sorted(value) if isinstance(value, frozenset) else [value] if value is not None else []
+    return [one for one in ids if one not in gone]
 
 
 def form(words: Words, setting: str, value: Any, now: float) -> ui.Modal:

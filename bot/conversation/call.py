@@ -126,7 +126,7 @@ class Call:
 
     def may_hear(self, member: discord.Member) -> bool:
         """The member agreed, and the server lets them talk with it."""
-        roles = frozenset(role.id for role in getattr(member, "roles", ()))
+        roles = frozenset(role.id for role in member.roles)
         may_talk = self._services.may_talk
         is_let = may_talk is None or may_talk(self.settings, roles)
         return is_let and self._services.allowed(self.guild.id, member.id)

@@ -78,7 +78,7 @@ class House:
         return SimpleNamespace(id=channel_id, guild=self.guild, members=[])
 
     def make_member(self, user_id: int, name: str, *, bot: bool = False) -> Any:
-        return SimpleNamespace(id=user_id, display_name=name, bot=bot, guild=self.guild)
+        return SimpleNamespace(id=user_id, display_name=name, bot=bot, roles=[], guild=self.guild)
 
     async def _persona(self, guild_id: int, channel_id: int, people: tuple[int, ...]) -> Persona:
         return persona("Kith")

@@ -86,7 +86,7 @@ class House:
         )
 
     def member(self, user_id: int) -> Any:
-        return SimpleNamespace(id=user_id, display_name=NAMES[user_id], bot=False, guild=self.guild)
+        return SimpleNamespace(id=user_id, display_name=NAMES[user_id], bot=False, roles=[], guild=self.guild)
 
     async def _persona(self, *_: Any) -> Any:
         return Library.load().get("xiaoyue")
