@@ -14,6 +14,7 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.app import Companion, KithBot
+from bot.errors import KithError
 from cogs.memory_answers import own_shelf, tell, tell_kept
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
 from cogs.memory_panel import offer_proposals, open_change
@@ -108,6 +109,8 @@ class MemoryCog(
     @app_commands.checks.cooldown(5, 60.0, key=by_member)
     async def pause(self, interaction: discord.Interaction, state: str) -> None:
         member, locale = member_of(interaction), interaction.locale.value
+        if state not in {ON, OFF}:
+            raise KithError("neither on nor off", key="error-option")
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._companion.keeper.pause(member.guild.id, member.id, state == ON)
         key = "memory-paused" if state == ON else "memory-resumed"

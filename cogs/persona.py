@@ -26,7 +26,7 @@ from cogs.permissions import check_age_gate, check_may_choose_persona, check_may
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, may_show_picture, picture_file, take_in
 from cogs.persona_forms import ApprovalButton, ForgottenForms, PersonaForm, approval
 from cogs.voice import channel_of
-from cogs.wording import worded
+from cogs.wording import one_of, worded
 
 CHOICES_SHOWN = 25
 CHOICE_LIMIT = 100
@@ -129,7 +129,7 @@ class Persona(
     @app_commands.describe(name=worded("option-name-description"), scope=worded("option-scope-description"))
     @app_commands.choices(scope=[Choice(name=worded(key), value=scope.value) for scope, key in SCOPES.items()])
     async def use_persona(self, interaction: discord.Interaction, name: str, scope: str = Scope.SERVER.value) -> None:
-        member, locale, chosen_for = member_of(interaction), interaction.locale.value, Scope(scope)
+        member, locale, chosen_for = member_of(interaction), interaction.locale.value, one_of(Scope, scope)
         await interaction.response.defer(thinking=True, ephemeral=chosen_for is Scope.ME)
         if chosen_for is not Scope.ME:
             await check_may_choose_persona(self._companion, member, interaction.permissions)
@@ -281,7 +281,7 @@ class Persona(
     async def export_persona(self, interaction: discord.Interaction, name: str, as_format: str | None = None) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True, ephemeral=True)
-        wanted = Format(as_format) if as_format is not None else None
+        wanted = one_of(Format, as_format) if as_format is not None else None
         out = await self._companion.cast.give_out(member.guild.id, name, wanted)
         file = discord.File(io.BytesIO(out.data), filename=f"{out.persona.slug}.{out.format.value}")
         told = self._texts.say(locale, "persona-exported", name=out.persona.name_in(locale))

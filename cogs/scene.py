@@ -47,6 +47,8 @@ class SceneCog(commands.Cog):
         words: Annotated[str, Range[str, 1, WORDS_LIMIT]] | None = None,
     ) -> None:
         member, locale = member_of(interaction), interaction.locale.value
+        if name not in LABELS:
+            raise KithError("no such scene", key="error-option")
         if name == CUSTOM and words is None:
             self._companion.must_be_in_call(member)
             await interaction.response.send_modal(SceneForm(self._companion, locale, self._set_words))
@@ -56,7 +58,7 @@ class SceneCog(commands.Cog):
             self._companion.must_be_in_call(member)
             self._companion.set_scene(member.guild.id, SCENES.get(name))
             key = "persona-scene-set" if name in SCENES else "persona-scene-off"
-            label = self._companion.texts.say(locale, LABELS.get(name, LABELS[NONE]))
+            label = self._companion.texts.say(locale, LABELS[name])
             await interaction.response.send_message(self._companion.texts.say(locale, key, scene=label))
 
     async def _set_words(self, interaction: discord.Interaction, words: str) -> None:

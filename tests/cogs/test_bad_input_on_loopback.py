@@ -185,6 +185,24 @@ def test_a_form_is_waited_for_a_quarter_of_an_hour_by_the_process_that_made_it(m
     assert is_forgotten(known, 1_000.0)
 
 
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("persona use", {"name": "xiaoyue", "for": "everybody"}),
+        ("persona export", {"name": "xiaoyue", "format": "exe"}),
+        ("memory pause", {"state": "maybe"}),
+        ("scene", {"name": "../bedtime"}),
+    ],
+)
+async def test_what_no_menu_offers_is_refused_and_changes_nothing(
+    stage: Stage, path: str, options: dict[str, str]
+) -> None:
+    told = await stage.run(stage.ming, path, **options)
+    assert "这个我收不了" in told.text
+    assert is_private(told)
+    assert await bot_of(stage).companion.keeper.is_paused(stage.guild.guild_id, stage.ming.user_id) is False
+
+
 # ---------------------------------------------------------------------------- files
 
 
@@ -314,6 +332,21 @@ async def test_an_agreement_that_discord_forgot_is_none_and_a_withdrawal_is_one(
         late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
         await stage.discord.press(stage.guild, stage.ming, message, "kith:consent:stop")
         await until(lambda: not is_heard())
+
+
+async def test_an_approval_that_discord_forgot_stands_and_the_next_press_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
+    waiting = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
+    with monkeypatch.context() as late:
+        late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
+        await stage.discord.press(stage.guild, stage.alice, waiting.replies[-1], "kith:persona:approve:captain-rook")
+        await asyncio.sleep(0.3)
+    again = await stage.press(stage.alice, waiting, "kith:persona:approve:captain-rook")
+    assert "decided already" in again.text
+    (rook,) = (await bot_of(stage).companion.cast.made(stage.guild.guild_id)).values()
+    assert rook.is_approved
 
 
 # ---------------------------------------------------------------------------- languages
