@@ -257,8 +257,7 @@ class Companion:
         guild_id = member.guild.id
         await self.withdraw(member)
         self.spending.forget(guild_id, member.id)
-        await self.estate.erase_member(guild_id, member.id)
-        self.keeper.erased(guild_id, member.id)
+        await self.keeper.erase(guild_id, member.id, lambda: self.estate.erase_member(guild_id, member.id))
 
     async def run(self, guild_ids: Callable[[], Iterable[int]]) -> None:
         """What the house does by itself while it is open: reminders, and clearing out what has had its time."""

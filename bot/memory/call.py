@@ -190,14 +190,17 @@ class CallMemory:
         subject_id = speaker_id if subject_id == ROOM else subject_id
         self.mode = (await self._shelves.rules.get(self.guild_id)).memory
         text = tidy(text)
-        refusal = self._refusal(text, subject_id, speaker_id)
-        if refusal is not None:
-            return refusal
-        self._remembered += 1
         # Whoever came after the words were spoken did not hear them.
-        witnesses = self._listening.heard_last(speaker_id)
-        heard_by = (present if witnesses is None else present & witnesses) | {speaker_id}
+        source = self._listening.source(text, speaker_id)
+        heard_by = (present if source is None else present & source.heard_by) | {speaker_id}
         async with self._shelves.writing:
+            # Not before: minds may change while others write.
+            refusal = self._refusal(text, subject_id, speaker_id)
+            if refusal is not None:
+                return refusal
+            if source is not None and source.is_off_record:
+                return Outcome.OFF_RECORD
+            self._remembered += 1
             known = self.recollection.alike(subject_id, text)
             if known is not None and tidy(known.text).casefold() == text.casefold() and heard_by <= known.heard_by:
                 return Outcome.KEPT

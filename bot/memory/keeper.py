@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -167,10 +167,13 @@ class Keeper:
                 call.dropped(memory_ids, user_id)
         return await self._shelves.memories.forget(guild_id, user_id, memory_ids)
 
-    def erased(self, guild_id: int, user_id: int) -> None:
-        """The member's data was erased elsewhere (`bot.storage.estate`): open calls know nothing of them any more."""
-        for call in self._calls(guild_id):
-            call.erased(user_id)
+    async def erase(self, guild_id: int, user_id: int, erase: Callable[[], Awaitable[None]]) -> None:
+        """Everything of the member's goes (`erase`, of `bot.storage.estate`), what is on its way to the disk too; open calls know nothing of them."""
+        async with self._shelves.writing:
+            await erase()
+            for call in self._calls(guild_id):
+                call.erased(user_id)
+                call.paused.discard(user_id)
 
     async def pause(self, guild_id: int, user_id: int, is_paused: bool) -> None:
         """Nothing new of the member is kept or proposed, and nothing of what is there is told, until they say so."""

@@ -1,4 +1,4 @@
-"""What a call's memory hears: lines into the notebook, as far as their members agreed, and who spoke before whom. Times: monotonic seconds."""
+"""What a call's memory hears: lines into the notebook, as far as their members agreed, and who heard what. Times: monotonic seconds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from bot.memory.notebook import LINE_CHARS, Note, Notebook, OffRecord
+from bot.memory.sources import Source, Sources
 from bot.storage.consent import Scope
 
 AGREEMENT_S: Final = 1.0
@@ -40,7 +41,7 @@ class Listening:
         self._off_until = float("-inf")
         self._looked_at = float("-inf")
         self._since: dict[Scope, dict[int, float]] = {Scope.REMEMBER: {}, Scope.TRANSCRIPT: {}}
-        self._heard_last: dict[int, frozenset[int]] = {}  # bounded by who spoke in the call
+        self._sources = Sources()
         self._names: dict[int, str] = {}  # bounded by who came to the call
         self._is_context = False
         self._look()
@@ -60,9 +61,9 @@ class Listening:
         """A line of the talk, which is known by `now`."""
         self.tick(now)
         user_id, text = line.user_id, " ".join(line.text.split())[:LINE_CHARS]
-        if user_id is not None:
-            self._heard_last[user_id] = line.heard_by
-        if not text or not is_noting or self._off_record.covers(line.started_at, line.ended_at):
+        is_off_record = self._off_record.covers(line.started_at, line.ended_at)
+        self._sources.add(user_id, text, line.heard_by, is_off_record=is_off_record)
+        if not text or not is_noting or is_off_record:
             self._is_context = False
         elif user_id is not None:
             self._note(user_id, line.speaker, text, line.heard_by | {user_id}, line.started_at)
@@ -70,9 +71,9 @@ class Listening:
             # An answer to somebody whose line is not noted may repeat it.
             self.notebook.add(Note(None, "", text, line.heard_by))
 
-    def heard_last(self, user_id: int) -> frozenset[int] | None:
-        """Who heard the member's latest line; `None`: they have said nothing."""
-        return self._heard_last.get(user_id)
+    def source(self, text: str, speaker_id: int) -> Source | None:
+        """Where a text comes from that the speaker wants remembered; `None`: they have said nothing."""
+        return self._sources.of(text, speaker_id)
 
     def named(self, words: str) -> list[int]:
         """Whom the words name."""
@@ -88,6 +89,7 @@ class Listening:
     def forget(self, user_id: int) -> None:
         """Their lines are gone; what they say from now on counts if they (still) agree."""
         self.notebook.forget(user_id)
+        self._sources.forget(user_id)
         for since in self._since.values():
             since.pop(user_id, None)
 

@@ -280,7 +280,7 @@ async def test_whatever_its_subject_takes_away_is_taken_back_from_the_model(what
         case "mute":
             await house.keeper.mute(GUILD, ALICE, one.memory_id, True)
         case "erase":
-            house.keeper.erased(GUILD, ALICE)
+            await house.keeper.erase(GUILD, ALICE, lambda: asyncio.sleep(0))
         case "withdraw":
             house.ledger.agreed[ALICE].discard(Scope.REMEMBER)
         case _:
