@@ -76,6 +76,7 @@ class Errands:
             name_of=call.name_of,
             user_of=call.user_of,
             language=call.persona.language,
+            present=frozenset(call.present),
         )
         return await self._toolbox.run(asked, room)
 

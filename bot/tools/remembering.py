@@ -71,9 +71,10 @@ async def recall(
     memory = errand.room.memory
     if memory is None:
         return {"remembered": [], "note": _OUTCOMES[Outcome.OFF]}
-    here = Room(errand.room.guild_id, errand.present)
+    present = errand.present | errand.room.present  # whoever came while the call waited hears the answer too
+    here = Room(errand.room.guild_id, present)
     # The memory asks the same; nothing that may not be told passes two doors.
-    found = [one for one in memory.search(words, errand.present, FOUND) if may_recall(one, here)]
+    found = [one for one in memory.search(words, present, FOUND) if may_recall(one, here)]
     lines = [{"about": _name(errand, one.subject_id), "words": one.text} for one in found]
     if not lines:
         return {

@@ -70,6 +70,7 @@ class ToolRoom:
     Attributes:
         channel_id: the voice channel, whose chat takes what is written.
         memory: of this call; `None`: nothing is remembered here.
+        present: who is in the channel by now; an errand knows who was there when the model called.
         name_of: the clean name of a member; `user_of`: who of those in the channel is called so (`None`: nobody, or several).
         language: of the persona's speech, `en` or `zh`.
     """
@@ -82,6 +83,7 @@ class ToolRoom:
     name_of: Callable[[int], str]
     user_of: Callable[[str], int | None]
     language: str
+    present: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,14 @@ async def test_what_is_found_is_told_with_whom_it_is_about() -> None:
 
 async def test_nothing_found_is_said_so_that_nothing_is_made_up() -> None:
     assert "do not make it up" in (await asked("recall", {"words": "moss"}, room(FakeMemory())))["note"]
+
+
+async def test_whoever_came_while_the_call_waited_for_its_turn_counts_as_listening() -> None:
+    kept = FakeMemory(memory("likes moss", ALICE, frozenset({ALICE})))
+    alone = frozenset({ALICE})
+    here = replace(room(kept), present=BOTH)
+    assert (await asked("recall", {"words": "moss"}, here, present=alone))["remembered"] == []
+    assert (await asked("recall", {"words": "moss"}, room(kept), present=alone))["remembered"] != []
 
 
 @st.composite
