@@ -134,7 +134,7 @@ async def test_a_persona_named_like_a_path_is_made_brought_used_given_out_and_de
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"identity": "字" * 10_000}, "“是谁”有 10,000 个字，最多 1,500 个"),
+        ({"identity": "字" * 10_000}, "“是个什么样的人”有 10,000 个字，最多 1,500 个"),
         ({"name": "\u202e\u200b \u0000"}, "“名字”里没有看得见的字"),
         ({"phrases": "嘿\n" * 40}, "“口头禅，每行一条（少而精）”有 40 行，最多 12 行"),
     ],

@@ -117,7 +117,7 @@ def test_values_are_said_in_words_of_the_reader(name: str, value: Any, english: 
 
 def test_money_is_in_the_operators_currency_and_a_voice_is_told_by_whose_it_is() -> None:
     assert ENGLISH.value("guild_money_per_day", 2.5) == "2.5 CNY"
-    assert ENGLISH.value("voice", "ruyananshi") == "ruyananshi (as Mo speaks)"
+    assert ENGLISH.value("voice", "ruyananshi") == "Mo's (ruyananshi)"
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -53,7 +53,7 @@ notice = Hello. I am { $persona }, and I am an A I. I hear nobody here until the
 ## Joining, leaving, typing
 
 leave-done = I have left the voice channel.
-leave-not-here = I am in no voice channel here.
+leave-not-here = I am in no voice channel here. `/join` calls me into yours.
 say-done = I heard you.
 room-alone = Nobody was left to talk with, so I have gone. `/join` calls me back.
 room-boundary = Somebody went too far for the last time, so I have left the call. `/join` calls me back when the air is clear.
