@@ -22,6 +22,7 @@ from bot.personas.drift import Fault
 from bot.personas.persona import Persona as Character
 from bot.storage.personas import Scope
 from bot.texts import Texts
+from cogs.pace import by_guild
 from cogs.permissions import check_age_gate, check_may_choose_persona, check_may_use, is_usable, may_choose, member_of
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, may_show_picture, picture_file, take_in
 from cogs.persona_forms import ApprovalButton, ForgottenForms, PersonaForm, approval
@@ -169,7 +170,7 @@ class Persona(
     )
     @app_commands.rename(name=worded("option-name"))
     @app_commands.describe(name=worded("option-name-description"))
-    @app_commands.checks.cooldown(2, 30.0, key=lambda interaction: interaction.guild_id)
+    @app_commands.checks.cooldown(2, 30.0, key=by_guild)
     async def audition_persona(self, interaction: discord.Interaction, name: str) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         self._companion.must_be_in_call(member)
@@ -267,7 +268,7 @@ class Persona(
     )
     @app_commands.rename(file=worded("option-file"))
     @app_commands.describe(file=worded("option-file-description"))
-    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: interaction.guild_id)
+    @app_commands.checks.cooldown(5, 60.0, key=by_guild)
     async def import_persona(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
         await take_in(self._companion, interaction, card_in([file]))
 
@@ -277,7 +278,7 @@ class Persona(
     @app_commands.rename(name=worded("option-name"), as_format=worded("option-format"))
     @app_commands.describe(name=worded("option-name-description"), as_format=worded("option-format-description"))
     @app_commands.choices(as_format=[Choice(name=worded(key), value=one.value) for one, key in FORMATS.items()])
-    @app_commands.checks.cooldown(5, 60.0, key=lambda interaction: interaction.guild_id)
+    @app_commands.checks.cooldown(5, 60.0, key=by_guild)
     async def export_persona(self, interaction: discord.Interaction, name: str, as_format: str | None = None) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True, ephemeral=True)

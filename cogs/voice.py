@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.app import Companion, KithBot
 from bot.errors import KithError
 from cogs.board import keep_true
+from cogs.pace import by_guild
 from cogs.panel import Panel, panel_sentence
 from cogs.permissions import check_may_come, check_may_use, member_of
 from cogs.wording import worded
@@ -32,17 +33,13 @@ def chat_of(interaction: discord.Interaction, channel: discord.abc.Messageable) 
     return interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else channel
 
 
-def _by_guild(interaction: discord.Interaction) -> int | None:
-    return interaction.guild_id
-
-
 class Voice(commands.Cog):
     def __init__(self, companion: Companion) -> None:
         self._companion = companion
 
     @app_commands.command(name=worded("command-join"), description=worded("command-join-description"))
     @app_commands.guild_only()
-    @app_commands.checks.cooldown(3, 15.0, key=_by_guild)
+    @app_commands.checks.cooldown(3, 15.0, key=by_guild)
     async def join(self, interaction: discord.Interaction) -> None:
         member, locale = member_of(interaction), interaction.locale.value
         channel = channel_of(member)

@@ -23,6 +23,7 @@ from cogs.board import keep_true
 
 pytestmark = pytest.mark.rehearsal
 
+CHINESE_POLICY = (Path(__file__).parents[2] / "PRIVACY.zh-CN.md").read_bytes()
 REMEMBER, TRANSCRIPT, OFF_RECORD = "kith:consent:remember", "kith:consent:transcript", "kith:consent:off-record"
 STOP, EXPLAIN, ERASE, KEEP = "kith:consent:stop", "kith:consent:explain", "kith:privacy:erase", "kith:privacy:keep"
 
@@ -276,4 +277,4 @@ async def test_the_card_and_the_policy_are_there_for_everybody(stage: Stage) -> 
     assert "见附件" in policy.text
     (file,) = policy.replies[-1].payload["attachments"]
     assert file["filename"] == "PRIVACY.zh-CN.md"
-    assert stage.world.files[int(file["id"])] == Path("PRIVACY.zh-CN.md").read_bytes()
+    assert stage.world.files[int(file["id"])] == CHINESE_POLICY
