@@ -98,9 +98,9 @@ class Agenda:
         """The model knows nobody any more."""
         self._told_names = ()
 
-    def drop(self) -> None:
-        """There is nobody left to say it to."""
-        self.owes_answer, self._note = False, None
+    def drop(self, *, keeps_note: bool = False) -> None:
+        """There is nobody left to say it to. `keeps_note`: somebody is, but the session that knew the talk is gone."""
+        self.owes_answer, self._note = False, self._note if keeps_note else None
 
     # ------------------------------------------------------------------------ their time has come
 

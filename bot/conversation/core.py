@@ -220,11 +220,14 @@ class Conversation:
     def _witnessed(self, commands: list[Command]) -> list[Command]:
         """Captions with those who heard them."""
         return [
-            replace(command, heard_by=self._witnesses.of(command.started_at, command.ended_at) | _own(command))
-            if isinstance(command, Caption)
-            else command
+            replace(command, heard_by=self._heard(command) | _own(command)) if isinstance(command, Caption) else command
             for command in commands
         ]
+
+    def _heard(self, caption: Caption) -> frozenset[int]:
+        """What is typed, nobody but the companion reads."""
+        is_typed = caption.kind is CaptionKind.TYPED
+        return frozenset() if is_typed else self._witnesses.of(caption.started_at, caption.ended_at)
 
     def _follow_captions(self, commands: list[Command], now: float) -> list[Command]:
         """What was said stands in the transcript, and is seen with the persona's eyes."""
@@ -498,11 +501,11 @@ class Conversation:
         return out if parting is None else out + self._leave(parting.reason)
 
     def _close_model(self, now: float) -> list[Command]:
-        """Nobody is left who may be heard: the session is closed at once, and with it what it was about to say."""
+        """Nobody is left who may be heard, or the session is to be another: it is closed at once, and with it what it was about to say."""
         self.is_model_ready = False
-        self._ear.stop_listening()
+        self._talk.drop_session()
         self._new_config = None
-        self._agenda.drop()
+        self._agenda.drop(keeps_note=bool(self.roster.heard))
         return self._talk.cut() + self._mouth.lost(now)
 
     # ------------------------------------------------------------------------ the channel

@@ -271,10 +271,14 @@ class Talk:
 
     def lost(self, now: float) -> bool:
         """No model listens any more. True: an answer was due that will not come."""
+        self.drop_session()
+        return self.mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S
+
+    def drop_session(self) -> None:
+        """Nobody listens, and nobody waits for an answer of a tool."""
         self._open_calls.clear()
         self._calls_in_a_row = 0
         self.ear.stop_listening()
-        return self.mouth.state in (State.THINKING, State.HOLDING) or now - self._unanswered_at < UNANSWERED_S
 
     def ask(self, now: float, *, is_parting: bool) -> list[Command]:
         """A reply is asked for when one is owed and nobody has more to say."""

@@ -146,3 +146,26 @@ def test_what_is_not_for_somebody_who_came_leaves_with_the_session_that_knew_it(
     room.feed(ModelReady("s2", TurnMode.MANUAL))
     room.wait(100)
     assert not any("talk so far" in text for text in room.texts())
+
+
+def test_a_session_that_was_taken_back_for_somebody_who_came_is_not_answered_by_the_next() -> None:
+    room = talking()
+    asked(room)
+    room.feed(Recalled("Be Kith, who knows nothing.", is_withdrawn=True))
+    room.wait(200)
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    room.feed(ToolAnswered("c1", '{"dice": [4]}'))
+    room.wait(200)
+    assert room.told(AnswerTool) == []
+    assert any("dice" in note.text for note in room.told(AddText))
+
+
+def test_what_the_host_has_to_say_outlives_a_session_that_is_taken_back() -> None:
+    room = talking()
+    room.say(ALICE)
+    room.feed(HostNote("It is time to water the moss."))
+    room.feed(Recalled("Be Kith, who knows nothing.", is_withdrawn=True))
+    room.wait(200)
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    room.wait(2_000)
+    assert any("water the moss" in note.text for note in room.told(AddText))

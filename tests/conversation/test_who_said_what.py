@@ -12,7 +12,7 @@ from room_script import ALICE, BOB, CAROL, NAMES, VALUES, Room, values, voice
 from bot.audio.frame import FRAME_SAMPLES
 from bot.conversation.events import ConsentWithdrawn, Event, MemberGone, ToModel
 from bot.errors import ModelFault
-from bot.realtime.events import AppendAudio, ModelLost, ModelReady, TurnMode, TurnModeChanged
+from bot.realtime.events import AppendAudio, DiscardAudio, ModelLost, ModelReady, TurnMode, TurnModeChanged
 from bot.voice.events import SpeakerFrame
 
 pytestmark = pytest.mark.core
@@ -107,6 +107,8 @@ class Unruly(Room):
             "switch": TurnModeChanged(other),
         }
         self.feed(events[what])
+        if what == "lose":  # what it had of an utterance is gone with the session
+            self.log.append((self.now, ToModel(DiscardAudio())))
 
 
 @given(happenings, st.sampled_from(list(TurnMode)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from room_script import ALICE, BOB, CAROL, Room
 
-from bot.conversation.events import Caption, MemberGone
+from bot.conversation.events import Caption, MemberGone, TextSaid
 from bot.conversation.witnesses import Witnesses
 from bot.realtime.events import UtteranceTranscribed
 
@@ -68,3 +68,13 @@ def test_a_witness_was_there_at_the_beginning_and_at_the_end(
         clock += length
     expected = {user_id for user_id, since, until in true if since <= started_at and until >= ended_at}
     assert witnesses.of(started_at, ended_at) == expected
+
+
+def test_what_somebody_types_for_the_companion_alone_was_heard_by_nobody_else() -> None:
+    room = Room()
+    room.enter(ALICE)
+    room.enter(BOB)
+    room.open()
+    room.feed(TextSaid(ALICE, "I like moss", "Alice"))
+    [caption] = [command for _, command in room.log if isinstance(command, Caption)]
+    assert caption.heard_by == {ALICE}
