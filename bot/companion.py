@@ -46,6 +46,7 @@ from bot.realtime.events import Attribution, ModelEvent, SessionConfig, Unheard
 from bot.realtime.link import ModelLink
 from bot.realtime.session import SessionOptions
 from bot.settings import Settings
+from bot.side_reply import PaidDigester, side_reply
 from bot.spending import Spending
 from bot.storage import personas
 from bot.storage.consent import Scope
@@ -290,7 +291,8 @@ class Companion:
             raise KithError("one audition at a time", key="error-audition-busy")
         self._auditioning.add(guild_id)
         try:
-            pcm = await audition(self._open_model, self.calls.config_of(persona))
+            async with side_reply(self.spending, guild_id, self._open_model) as reply:
+                pcm = await audition(reply.open, self.calls.config_of(persona))
         finally:
             self._auditioning.discard(guild_id)
         session = self.calls.get(guild_id)
@@ -352,7 +354,8 @@ class Companion:
             key = settings.kith_digest_key.get_secret_value() if settings.kith_digest_key is not None else ""
             return ChatDigester(settings.kith_digest_url, settings.kith_digest_model, key)
         persona = self.library.get(settings.kith_persona)
-        return ModelDigester(self._open_model, config_of(persona, CallOptions.of(settings)))
+        config = config_of(persona, CallOptions.of(settings))
+        return PaidDigester(lambda open_link: ModelDigester(open_link, config), self._open_model, lambda: self.spending)
 
     async def _connect_voice(self, channel: Channel, allowed: Iterable[int]) -> Connection:
         settings = self.settings

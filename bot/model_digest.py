@@ -37,7 +37,7 @@ class ModelDigester:
     open_link: OpenLink
     config: SessionConfig
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]:
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
         """Raises `ModelError` when the model does not answer in time."""
         talk = _Answer(told(lines))
         config = replace(self.config, instructions=task(language), tools=(), is_text_only=True)

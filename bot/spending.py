@@ -102,7 +102,7 @@ class Spending:
         self._guilds = guilds
         self._settings = settings
         self._now = now
-        self._clock = clock
+        self.clock = clock
         self._is_local = settings.provider == "local"
         self._kept: dict[Key, Usage] = {}  # bounded by KEPT
         self._open: WeakValueDictionary[int, Spent] = WeakValueDictionary()
@@ -124,7 +124,7 @@ class Spending:
 
     async def open_call(self, guild_id: int) -> Budget:
         """The budget of a call that begins. Raises `KithError` where nothing is left of the day, `StorageError` when the database fails."""
-        now, clock = self._now().astimezone(UTC), self._clock()
+        now, clock = self._now().astimezone(UTC), self.clock()
         caps = self.caps(await self._guilds.get(guild_id))
         async with self._writing:
             spent = self._open.get(guild_id)

@@ -351,7 +351,7 @@ class CallMemory:
             return
         lines, language = self._listening.notebook.lines(), language_of(self._listening.notebook.text_of_members())
         async with asyncio.timeout(DIGEST_S):
-            points = await self._shelves.digester.digest(lines, language)
+            points = await self._shelves.digester.digest(lines, language, self.guild_id)
         async with self._shelves.writing:
             # Minds may have changed while the model was thinking.
             self.mode = (await self._shelves.rules.get(self.guild_id)).memory

@@ -34,7 +34,7 @@ class ChatDigester:
     model: str
     key: str = field(default="", repr=False)
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]:
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
         messages = [{"role": "system", "content": task(language)}, {"role": "user", "content": told(lines)}]
         body = {"model": self.model, "messages": messages, "max_tokens": ANSWER_TOKENS}
         return read_points(_message(await self._post(body)))

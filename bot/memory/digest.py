@@ -61,9 +61,9 @@ class Point:
 
 
 class Digester(Protocol):
-    """Whoever sums a talk up. Raises `KithError` where it cannot."""
+    """Whoever sums a talk up, on this guild's account. Raises `KithError` where it cannot."""
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]: ...
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]: ...
 
 
 def task(language: str) -> str:

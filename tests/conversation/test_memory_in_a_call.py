@@ -43,7 +43,7 @@ class SlowDigester:
         self.may_answer = asyncio.Event()
         self.lines: tuple[Line, ...] = ()
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]:
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
         self.lines = tuple(lines)
         await self.may_answer.wait()
         return (Point("Alice", Kind.FACT, "Has a dog called Rex."),)

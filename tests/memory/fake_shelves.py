@@ -191,7 +191,7 @@ class ScriptedDigester:
     lines: Sequence[Line] = ()
     language: str = ""
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]:
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
         self.lines, self.language = lines, language
         if self.error is not None:
             raise self.error

@@ -437,7 +437,7 @@ async def test_who_withdraws_while_the_model_thinks_has_said_nothing_either() ->
     house = House()
 
     class Withdraws:
-        async def digest(self, lines: object, language: str) -> tuple[Point, ...]:
+        async def digest(self, lines: object, language: str, guild_id: int = 0) -> tuple[Point, ...]:
             house.ledger.agreed[ALICE].clear()
             return (MOSS, CAKE)
 
@@ -512,7 +512,7 @@ async def test_a_model_that_thinks_for_ever_does_not_either(monkeypatch: pytest.
     house = House()
 
     class Thinks:
-        async def digest(self, lines: object, language: str) -> tuple[Point, ...]:
+        async def digest(self, lines: object, language: str, guild_id: int = 0) -> tuple[Point, ...]:
             await asyncio.Event().wait()
             return ()
 

@@ -35,7 +35,7 @@ past = st.tuples(guilds, users, users, st.frozensets(users), st.booleans(), st.b
 class Gossip:
     """The worst digest: gives everybody what they said, what they said twice over, and what others said to them."""
 
-    async def digest(self, lines: Sequence[Line], language: str) -> tuple[Point, ...]:
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
         points = [Point(line.by, kind, line.said) for line in lines if line.by for kind in (Kind.FACT, Kind.DIGEST)]
         for one in lines:
             for other in lines:
