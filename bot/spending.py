@@ -167,6 +167,8 @@ class Spending:
         """A member was erased: what of theirs waits for the disk becomes nobody's, as in the ledger. `None`: the guild was, and nothing of it waits."""
         for budget in self._budgets_of(guild_id):
             self._keep(guild_id, budget)
+            if user_id is not None:
+                budget.forget(user_id)
         for key in [key for key in self._kept if key[0] == guild_id and user_id in (None, key[1])]:
             row = self._kept.pop(key)
             if user_id is not None:

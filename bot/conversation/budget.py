@@ -173,6 +173,7 @@ class Budget:
         self._unsaved: dict[tuple[date, int], _Tally] = {}  # bounded by who is heard in a call
         self._holds: deque[_Hold] = deque()  # bounded by IN_FLIGHT
         self._silenced: set[int] = set()
+        self._erased: set[int] = set()  # bounded by who was heard in a call
         self._untold: list[int] = []  # bounded by who is heard in a call
         self._recent_ms = FIRST_REPLY_MS
         self._recent_micros = 0.0
@@ -182,6 +183,7 @@ class Budget:
 
     def heard(self, user_id: int, ms: float) -> None:
         """Sound of theirs went to the model: one call for every `AppendAudio`, with its length."""
+        self._erased.discard(user_id)  # they came back
         self._spent.add(user_id, ms)
         self._tally(user_id).heard_ms += ms
         self._fresh_tokens += ms / 1000 * HEARD_TOKENS_PER_S
@@ -249,6 +251,7 @@ class Budget:
         if self._holds:
             self._drop(self._holds.popleft())
         cost = self._cost(spoken_ms, usage)
+        user_id = None if user_id in self._erased else user_id
         self._spent.add(user_id or 0, spoken_ms, cost)
         tally = self._tally(user_id or 0)
         tally.spoken_ms += spoken_ms
@@ -267,6 +270,10 @@ class Budget:
         """No response will come any more: the model is lost, or the call is over."""
         while self._holds:
             self._drop(self._holds.pop())
+
+    def forget(self, user_id: int) -> None:
+        """The member was erased: the reply to them that is still to end is nobody's, as all that they used."""
+        self._erased.add(user_id)
 
     # ------------------------------------------------------------------------ what others ask
 

@@ -307,6 +307,21 @@ async def test_an_erased_members_unwritten_counters_are_nobodys(database: Databa
     assert await house.ledger.of_day(GUILD, TODAY) == []
 
 
+async def test_the_reply_that_still_sounds_when_its_member_is_erased_is_nobodys(database: Database) -> None:
+    house = House(database)
+    budget = await house.spending.open_call(GUILD)
+    budget.heard(ALICE, 1_000)
+    budget.reserve(ALICE, house.times.clock())
+    house.spending.forget(GUILD, ALICE)
+    await house.ledger.erase_member(GUILD, ALICE)
+    budget.reconcile(ALICE, 2_000, {}, house.times.clock())
+    await house.spending.save(GUILD, budget)
+    assert {line.user_id for line in await house.ledger.of_day(GUILD, TODAY)} == {NOBODY}
+    house.turn(budget, ALICE, 500, 500)
+    await house.spending.save(GUILD, budget)
+    assert {line.user_id for line in await house.ledger.of_day(GUILD, TODAY)} == {NOBODY, ALICE}
+
+
 async def test_an_entry_is_what_a_row_gains(database: Database) -> None:
     house = House(database)
     budget = await house.spending.open_call(GUILD)
