@@ -118,6 +118,7 @@ class Companion:
         )
         self._tls = ssl.create_default_context()
         self._auditioning: set[int] = set()
+        self._off_record: dict[tuple[int, int], float] = {}  # channel: until when; bounded by the calls of ten minutes
         self._locales: OrderedDict[int, str] = OrderedDict()
         services = CallServices(
             allowed=self.ledger.allowed,
@@ -241,9 +242,11 @@ class Companion:
     def off_the_record(self, member: discord.Member) -> None:
         """Nothing that is said in the call is kept for the next ten minutes. Raises `KithError` for one who is not in it."""
         self.must_be_in_call(member)
-        memory = self.memory_of(member.guild.id)
+        memory, now = self.memory_of(member.guild.id), time.monotonic()
         if memory is not None:
-            memory.go_off_record(time.monotonic() + OFF_RECORD_S)
+            self._off_record = {room: until for room, until in self._off_record.items() if until > now}
+            self._off_record[member.guild.id, memory.channel_id] = now + OFF_RECORD_S
+            memory.go_off_record(now + OFF_RECORD_S)
 
     async def settings_changed(self, guild_id: int) -> None:
         """An admin chose something: a call that is on follows at once. Raises `StorageError`."""
@@ -259,6 +262,7 @@ class Companion:
         await self.withdraw(member)
         self.spending.forget(guild_id, member.id)
         await self.keeper.erase(guild_id, member.id, lambda: self.estate.erase_member(guild_id, member.id))
+        self.cast.drop(guild_id)  # it knew who made which persona
 
     async def run(self, guild_ids: Callable[[], Iterable[int]]) -> None:
         """What the house does by itself while it is open: reminders, and clearing out what has had its time."""
@@ -334,10 +338,14 @@ class Companion:
     async def _open_memory(self, guild_id: int, channel_id: int) -> CallMemory | None:
         """A call goes on without memory where the database cannot give it."""
         try:
-            return await self.keeper.open_call(guild_id, channel_id, secrets.token_hex(16))
+            memory = await self.keeper.open_call(guild_id, channel_id, secrets.token_hex(16))
         except StorageError as error:
             _log.warning("memory_not_readable", guild_id=guild_id, error=type(error).__name__)
             return None
+        until = self._off_record.get((guild_id, channel_id))
+        if until is not None:  # the wish of the room outlives a call that ends and comes back
+            memory.go_off_record(until)
+        return memory
 
     async def _offer_proposals(self, call: Call, members: frozenset[int]) -> None:
         if self.offer_proposals is not None:

@@ -156,6 +156,19 @@ async def test_off_the_record_is_for_the_room_and_everybody_sees_whose_wish_it_i
     assert "as Alice wished" in (await stage.run(stage.alice, "status")).text
 
 
+async def test_the_ten_minutes_off_the_record_do_not_end_with_the_call(
+    joined: tuple[Stage, MemberVoice, Interaction],
+) -> None:
+    stage, _, panel = joined
+    await stage.press(stage.alice, panel, OFF_RECORD)
+    await stage.run(stage.alice, "leave")
+    await until(lambda: companion_of(stage).memory_of(stage.guild.guild_id) is None)
+    await stage.run(stage.alice, "join")
+    memory = companion_of(stage).memory_of(stage.guild.guild_id)
+    assert memory is not None
+    assert memory.is_off_record(asyncio.get_running_loop().time())
+
+
 # ---------------------------------------------------------------------------- what everybody sees
 
 
