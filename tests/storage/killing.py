@@ -54,8 +54,9 @@ async def _write(url: str, acknowledged: Path, chance: random.Random) -> None:
                     await ledger.withdraw(GUILD, number, Scope.REMEMBER)
                     print("withdrawn", number, file=told)
                 case 2:
-                    await guilds.choose(GUILD, "retention_days", chance.randrange(1, 365), user_id=number)
-                    print("changed", number, file=told)
+                    days = chance.randrange(1, 365)
+                    if await guilds.choose(GUILD, "retention_days", days, user_id=number) is not None:
+                        print("changed", number, file=told)
                 case 3:
                     await memories.add(memory(number))
                     print("remembered", number, file=told)
