@@ -6,12 +6,12 @@ wait for people to fall silent.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 from bot.conversation import notes
+from bot.plain_text import visible
 from bot.realtime.events import AddText, ModelCommand, Respond
 
 TEXT_CHARS: Final = 1_000
@@ -135,7 +135,5 @@ class Agenda:
 
 
 def one_line(text: str) -> str:
-    """Typed text without line breaks and control characters, capped."""
-    visible = "".join(" " if char.isspace() else char for char in text[: TEXT_CHARS * 4])
-    visible = "".join(char for char in visible if unicodedata.category(char) not in {"Cc", "Cs", "Co", "Cn"})
-    return " ".join(visible.split())[:TEXT_CHARS]
+    """Typed text as it can be seen, on one line, capped."""
+    return visible(text[: TEXT_CHARS * 4])[:TEXT_CHARS]
