@@ -160,11 +160,11 @@ def sqlite_path(address: URL) -> Path | None:
 def create_engine(address: URL) -> AsyncEngine:
     """An engine with our pragmas and transactions. SQLite: exactly one connection."""
     if address.get_backend_name() != "sqlite":
-        return create_async_engine(address, pool_pre_ping=True)
+        return create_async_engine(address, pool_pre_ping=True, hide_parameters=True)
     if address.database in (None, "", ":memory:"):
-        engine = create_async_engine(address)
+        engine = create_async_engine(address, hide_parameters=True)  # an error tells a log what failed, never of whom
     else:
-        engine = create_async_engine(address, pool_size=1, max_overflow=0)
+        engine = create_async_engine(address, pool_size=1, max_overflow=0, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
     return engine

@@ -192,3 +192,15 @@ async def test_every_table_says_whose_data_it_holds() -> None:
 async def test_guilds_come_first_in_every_key() -> None:
     for table in Table.metadata.tables.values():
         assert next(iter(table.primary_key.columns)).name == "guild_id", table.name
+
+
+async def test_an_error_of_the_database_names_no_value_that_it_was_given(database: Database) -> None:
+    with pytest.raises(StorageError) as caught:
+        async with database.transaction() as session:
+            await session.execute(text("INSERT INTO nowhere VALUES (:words)"), {"words": "likes moss"})
+    chain: list[str] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        chain.append(str(error))
+        error = error.__cause__ or error.__context__
+    assert "moss" not in " ".join(chain)
