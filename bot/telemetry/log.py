@@ -1,7 +1,8 @@
 """Logs: one line an event, as text or JSON, on the standard error stream; never a secret, a name or a word that was said.
 
 Two fences keep them clean. Fields of our own events pass an allow-list: what is not in `FIELDS` is withheld, so a new field has to be
-thought about here first. And every finished line, tracebacks and other libraries' included, is searched for the secrets of this
+thought about here first. Of an exception the frames and the type are told, its message only where it is known to hold nobody's words: a library's
+may quote what it choked on. And every finished line, tracebacks and other libraries' included, is searched for the secrets of this
 process and for anything of a token's shape. Libraries whose debug level prints message bodies or headers are held above it.
 """
 
@@ -10,11 +11,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
 from typing import Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from bot.errors import KithError
 
 # fmt: off
 FIELDS: Final = frozenset(
@@ -33,6 +37,9 @@ FIELDS: Final = frozenset(
 WITHHELD: Final = "(withheld)"
 HIDDEN: Final = "(secret)"
 SHORTEST_SECRET: Final = 6
+
+WORDLESS: Final = (KithError, OSError)
+"""Errors whose messages are ours or the system's: they name files, settings and states, and nobody's words (`bot/errors.py`)."""
 
 TOKENS: Final = re.compile(
     r"[MNO][\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"  # a Discord bot token
@@ -97,7 +104,7 @@ class CleanFormatter(structlog.stdlib.ProcessorFormatter):
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(told),
                 render,
             ],
         )
@@ -109,6 +116,33 @@ class CleanFormatter(structlog.stdlib.ProcessorFormatter):
         for secret in self._secrets:
             line = line.replace(secret, HIDDEN)
         return TOKENS.sub(HIDDEN, line)
+
+
+def told(exc_info: ExcInfo) -> str:
+    """A traceback without words: every error of the chain with its frames, the first cause first."""
+    return "\n".join(_told(exc_info[1]))
+
+
+def _told(error: BaseException) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _told(cause)
+        yield "... and then:"
+    yield "Traceback (most recent call last):"
+    yield "".join(traceback.format_tb(error.__traceback__)).rstrip("\n")
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {_message(error)}"
+    if isinstance(error, BaseExceptionGroup):
+        for number, part in enumerate(error.exceptions, 1):
+            yield f"... of which {number}:"
+            yield from _told(part)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, WORDLESS):
+        return str(error)
+    numbers = {name: getattr(error, name, None) for name in ("status", "code")}
+    known = [f"{name} {value}" for name, value in numbers.items() if isinstance(value, int)]
+    return ", ".join([*known, WITHHELD])
 
 
 def withhold_unknown_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

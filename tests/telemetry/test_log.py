@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from bot.errors import StorageError
 from bot.telemetry.log import HIDDEN, QUIET, WITHHELD, configure
 
 pytestmark = pytest.mark.core
@@ -63,8 +64,8 @@ def test_secrets_are_hidden_wherever_they_turn_up(stream: io.StringIO, style: st
     structlog.get_logger("x").warning(f"in the event {SECRET}", reason=SECRET)
     logging.getLogger("y").warning("in an argument %s", SECRET)
     try:
-        raise ValueError(SECRET)
-    except ValueError:
+        raise OSError(SECRET)
+    except OSError:
         structlog.get_logger("x").exception("in a traceback")
         logging.getLogger("y").exception("in a traceback")
     written = stream.getvalue()
@@ -95,3 +96,30 @@ def test_libraries_that_print_frames_and_bodies_at_debug_are_held_above_it(strea
     for name in ("websockets.client", "discord.http", "discord.gateway", "sqlalchemy.engine", "bot.realtime.socket"):
         logging.getLogger(name).debug("a body with somebody's words")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_of_an_error_the_frames_are_told_and_not_the_words_that_it_quotes(stream: io.StringIO, style: str) -> None:
+    configure("info", style, stream=stream)
+    words = " ".join(("green", "tea"))
+    try:
+        try:
+            raise ValueError(f"input_value={words!r}")
+        except ValueError as error:
+            raise RuntimeError(words) from error
+    except RuntimeError:
+        structlog.get_logger("bot.test").exception("command_failed")
+    line = stream.getvalue()
+    assert words not in line
+    assert f"ValueError: {WITHHELD}" in line
+    assert f"RuntimeError: {WITHHELD}" in line
+    assert "test_log.py" in line
+
+
+def test_what_an_error_of_our_own_says_is_told(stream: io.StringIO) -> None:
+    configure("info", "text", stream=stream)
+    try:
+        raise StorageError("The disk is full.")
+    except StorageError:
+        structlog.get_logger("bot.test").exception("failed")
+    assert "StorageError: The disk is full." in stream.getvalue()
