@@ -209,20 +209,22 @@ class Conversation:
             self._meter.over(now)
             if self._agenda.parting is not None and not self._is_over:
                 out += self._leave(self._agenda.parting.reason)  # nobody is left to say goodbye to
-        out = self._witnessed(out)
-        out += self._follow_captions(out, now)  # first: what was just said may change what the model is told
-        settled = self._witnessed(self._settle(now))
+        out = self._said(out, now)  # first: what was just said may change what the model is told
+        out += self._said(self._settle(now), now)
         self._meter.heard(self._ear.take_sent_ms())
         if self.is_over:
             self._meter.over(now)
-        return out + settled + self._follow_captions(settled, now)
+        return out
 
-    def _witnessed(self, commands: list[Command]) -> list[Command]:
-        """Captions with those who heard them."""
-        return [
+    def _said(self, commands: list[Command], now: float) -> list[Command]:
+        """Captions get their witnesses, and are followed up. Almost no event has one: most are frames."""
+        if not any(isinstance(command, Caption) for command in commands):
+            return commands
+        known = [
             replace(command, heard_by=self._heard(command) | _own(command)) if isinstance(command, Caption) else command
             for command in commands
         ]
+        return known + self._follow_captions(known, now)
 
     def _heard(self, caption: Caption) -> frozenset[int]:
         """What is typed, nobody but the companion reads."""

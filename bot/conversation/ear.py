@@ -12,6 +12,7 @@ Members who have not agreed to be heard have no track: their frames end here, co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -58,6 +59,8 @@ class Delivered:
 
 EarEvent = Onset | Hushed | Delivered | Command
 
+NOTHING_SENT: Final[Mapping[int, float]] = {}
+
 
 class Ear:
     """Tracks, floor and the model's turn mode. PCM is s16le mono at `rate_hz`."""
@@ -100,8 +103,10 @@ class Ear:
         """Sound that waited for a model until it was too old or too much."""
         return self._floor.dropped_ms
 
-    def take_sent_ms(self) -> dict[int, float]:
+    def take_sent_ms(self) -> Mapping[int, float]:
         """How much of each member's sound went to the model since this was last asked."""
+        if not self._sent_ms:
+            return NOTHING_SENT
         sent, self._sent_ms = self._sent_ms, {}
         return sent
 

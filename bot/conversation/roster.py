@@ -17,6 +17,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._members: dict[int, Member] = {}  # as many as the channel holds
+        self._heard: tuple[Member, ...] | None = None  # asked for with every frame
         self._names: dict[int, str] = {}  # of those who left too: their last words are still to be captioned
 
     def __len__(self) -> int:
@@ -29,7 +30,9 @@ class Roster:
     @property
     def heard(self) -> tuple[Member, ...]:
         """Those who have agreed."""
-        return tuple(member for member in self._members.values() if member.may_hear)
+        if self._heard is None:
+            self._heard = tuple(member for member in self._members.values() if member.may_hear)
+        return self._heard
 
     def put(self, member: Member) -> Member:
         """Someone is here, or changed: answers with the member under the name that the room's talk uses."""
@@ -38,6 +41,7 @@ class Roster:
         ]
         known = replace(member, name=tell_apart(clean_name(member.name), taken))
         self._members[member.user_id] = known
+        self._heard = None
         self._names[member.user_id] = known.name
         absent = [user_id for user_id in self._names if user_id not in self._members]
         for user_id in absent[: max(0, len(absent) - NAMES_REMEMBERED)]:
@@ -45,6 +49,7 @@ class Roster:
         return known
 
     def remove(self, user_id: int) -> bool:
+        self._heard = None
         return self._members.pop(user_id, None) is not None
 
     def may_hear(self, user_id: int) -> bool:
@@ -54,6 +59,7 @@ class Roster:
     def deny(self, user_id: int) -> None:
         if user_id in self._members:
             self._members[user_id] = replace(self._members[user_id], may_hear=False)
+            self._heard = None
 
     def name(self, user_id: int) -> str:
         return self._names.get(user_id, NOBODY)
