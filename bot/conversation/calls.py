@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from typing import Final
 
 import discord
@@ -175,6 +176,18 @@ class Calls:
     # ------------------------------------------------------------------------ inside
 
     async def _enter(self, channel: Channel, text_channel: TextChannel) -> Call:
+        """Into the channel. What was opened for a call that does not come about is closed again."""
+        async with AsyncExitStack() as opened:
+            call = await self._prepare(channel, text_channel, opened)
+            opened.pop_all()
+        self._calls[call.guild.id] = call
+        call.sync(channel)
+        call.task = asyncio.create_task(self._run(call, channel.id), name=f"call {call.guild.id}")
+        self._tasks.add(call.task)
+        call.task.add_done_callback(self._tasks.discard)
+        return call
+
+    async def _prepare(self, channel: Channel, text_channel: TextChannel, opened: AsyncExitStack) -> Call:
         guild, services = channel.guild, self._services
         people = [member for member in channel.members if not member.bot]
         settings = (
@@ -182,13 +195,15 @@ class Calls:
         )
         persona = await services.persona(guild.id, channel.id, tuple(member.id for member in people))
         memory = await services.open_memory(guild.id, channel.id) if services.open_memory is not None else None
+        if memory is not None:
+            opened.push_async_callback(memory.close)
         budget = await services.open_budget(guild.id) if services.open_budget is not None else None
         agreed = [member.id for member in people if services.allowed(guild.id, member.id)]
         voice = await services.connect_voice(channel, agreed)
         if self._is_closing:
             await voice.disconnect(force=True)
             raise KithError("the process is stopping", key="room-stopped")
-        call = Call(
+        return Call(
             guild,
             text_channel,
             persona,
@@ -200,12 +215,6 @@ class Calls:
             budget=budget,
             has_strangers=len(agreed) < len(people),
         )
-        self._calls[guild.id] = call
-        call.sync(channel)
-        call.task = asyncio.create_task(self._run(call, channel.id), name=f"call {guild.id}")
-        self._tasks.add(call.task)
-        call.task.add_done_callback(self._tasks.discard)
-        return call
 
     async def _run(self, call: Call, channel_id: int) -> None:
         """A call's task: the call, and what is to be done when it is over."""

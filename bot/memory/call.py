@@ -60,7 +60,7 @@ class CallMemory:
         self.recollection = Recollection((), shelves.now(), self._is_known)
         self._shelves = shelves
         self._closed = closed
-        self._is_closed = False
+        self.is_closed = False
         self._listening = Listening(self._who)
         self._told: set[str] = set()  # bounded by the recollection
         self._used: set[str] = set()  # bounded by the recollection
@@ -148,7 +148,7 @@ class CallMemory:
 
     def hear(self, line: SpokenLine, now: float) -> None:
         """A line of the talk goes into the notebook, as far as its member agreed."""
-        self._listening.hear(line, now, is_noting=self.mode is not MemoryMode.OFF and not self._is_closed)
+        self._listening.hear(line, now, is_noting=self.mode is not MemoryMode.OFF and not self.is_closed)
 
     def go_off_record(self, until: float) -> None:
         """Nothing of what is said from now until then enters the notebook. Monotonic seconds."""
@@ -220,7 +220,7 @@ class CallMemory:
             return Outcome.NOT_AGREED
         if not may_keep(text) or (is_sensitive(text) and subject_id != speaker_id):
             return Outcome.UNCLEAR
-        return Outcome.FULL if self._remembered >= REMEMBERED or self._is_closed else None
+        return Outcome.FULL if self._remembered >= REMEMBERED or self.is_closed else None
 
     async def _keep(
         self,
@@ -323,9 +323,9 @@ class CallMemory:
 
         Takes 20 s at most. What fails is logged and left: the end of a call waits for no model.
         """
-        if self._is_closed:
+        if self.is_closed:
             return frozenset()
-        self._is_closed = True
+        self.is_closed = True
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._mark_used()

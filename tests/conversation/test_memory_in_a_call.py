@@ -15,6 +15,8 @@ from fakes import FakeModel, FakeVoice, settle
 from bot.conversation import calls as registry
 from bot.conversation.call import Call
 from bot.conversation.calls import CallOptions, Calls, CallServices
+from bot.errors import VoiceError, VoiceFault
+from bot.memory.call import CallMemory
 from bot.memory.digest import Line, Point
 from bot.memory.keeper import Keeper
 from bot.personas.library import Library
@@ -71,6 +73,8 @@ class House:
         )
         self.model = FakeModel(reply_ms=100)
         self.offered: list[frozenset[int]] = []
+        self.opened: list[CallMemory] = []
+        self.refusal: VoiceError | None = None
         self.calls = Calls(
             CallServices(
                 allowed=self.ledger.allowed,
@@ -95,10 +99,13 @@ class House:
         pass
 
     async def _connect(self, channel: Any, allowed: Any) -> FakeVoice:
+        if self.refusal is not None:
+            raise self.refusal
         return FakeVoice(channel.id)
 
     async def _open(self, guild_id: int, channel_id: int) -> Any:
-        return await self.keeper.open_call(guild_id, channel_id, "call")
+        self.opened.append(await self.keeper.open_call(guild_id, channel_id, "call"))
+        return self.opened[-1]
 
     async def _offer(self, call: Call, members: frozenset[int]) -> None:
         self.offered.append(members)
@@ -210,6 +217,16 @@ async def test_who_leaves_does_not_wait_for_the_digest_and_is_asked_when_it_is_t
     [proposal] = await house.keeper.proposals(GUILD, ALICE)
     assert proposal.text == "Has a dog called Rex."
     assert await house.memories.all(GUILD) == []
+
+
+async def test_a_call_that_does_not_come_about_leaves_no_memory_open(house: House) -> None:
+    house.refusal = VoiceError("full", VoiceFault.CHANNEL_FULL)
+    with pytest.raises(VoiceError):
+        await house.join(ALICE)
+    assert house.opened[-1].is_closed
+    house.refusal = None
+    await house.join(ALICE)
+    assert not house.opened[-1].is_closed
 
 
 async def test_a_server_that_keeps_nothing_is_asked_nothing(house: House) -> None:
