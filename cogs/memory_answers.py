@@ -62,7 +62,7 @@ async def tell_kept(
     """A page of what is kept (the last one, if there are not so many any more), under the line `first`."""
     locale, texts = interaction.locale.value, companion.texts
     page = min(page, pages(len(shelf.memories), KEPT_SHOWN) - 1)
-    words = "\n".join(part for part in (first, kept_words(texts, locale, shelf, page)) if part)
+    words = _under(first, kept_words(texts, locale, shelf, page))
     await tell(interaction, words, kept_view(texts, locale, shelf, page), is_new=is_new)
 
 
@@ -78,7 +78,7 @@ async def tell_offered(
     """A page of what waits for the member's word, under the line `first`."""
     locale, texts = interaction.locale.value, companion.texts
     page = min(page, pages(len(shelf.proposals), OFFERED_SHOWN) - 1)
-    words = "\n".join(part for part in (first, offered_words(texts, locale, shelf, page)) if part)
+    words = _under(first, offered_words(texts, locale, shelf, page))
     await tell(interaction, words, offered_view(texts, locale, shelf, page), is_new=is_new)
 
 
@@ -86,6 +86,11 @@ async def tell_one(
     companion: Companion, interaction: discord.Interaction, shelf: Shelf, memory: Memory, *, first: str = ""
 ) -> None:
     locale, texts = interaction.locale.value, companion.texts
-    words = "\n".join(part for part in (first, one_words(texts, locale, shelf, memory)) if part)
+    words = _under(first, one_words(texts, locale, shelf, memory))
     page = shelf.memories.index(memory) // KEPT_SHOWN
     await tell(interaction, words, one_view(texts, locale, memory, page), is_new=interaction.message is None)
+
+
+def _under(first: str, words: str) -> str:
+    """What has just happened, if anything has, and the page."""
+    return f"{first}\n{words}" if first else words
