@@ -66,7 +66,8 @@ async def test_a_process_gets_ready_says_goodbye_on_sigterm_and_leaves_with_zero
         await stage.run(stage.alice, "consent allow")
         assert "**Lounge**" in (await stage.run(stage.alice, "join")).text
         async with asyncio.timeout(10.0):
-            while not stage.model.talks:  # noqa: ASYNC110 -- the stand-in tells nobody
+            # The greeting is asked for: the session is ready. Before that there is nobody who could say goodbye.
+            while not any('"response.create"' in raw for talk in stage.model.talks for raw in talk.raw):  # noqa: ASYNC110 -- the stand-in tells nobody
                 await asyncio.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20.0):
