@@ -56,7 +56,7 @@ class Arrival:
     Attributes:
         is_bot: an account of a program: never a reason to come.
         has_agreed: to be heard, on this server.
-        is_called: the companion is in a channel of this server already.
+        is_busy: the companion is in this channel already, or with people in another one of this server.
         is_spent: the day's budget of this server is used up.
     """
 
@@ -65,7 +65,7 @@ class Arrival:
     role_ids: frozenset[int]
     is_bot: bool
     has_agreed: bool
-    is_called: bool
+    is_busy: bool
     is_spent: bool = False
 
 
@@ -99,7 +99,7 @@ class Attendance:
             settings.auto_join
             and arrival.channel_id in settings.channel_ids
             and not arrival.is_bot
-            and not arrival.is_called
+            and not arrival.is_busy
             and not arrival.is_spent
             and arrival.has_agreed
             and may_talk(settings, arrival.role_ids)

@@ -110,13 +110,14 @@ class Members(commands.Cog):
         guild_id = member.guild.id
         await self._companion.ledger.load(guild_id)
         today = await self._companion.spending.today(guild_id)
+        status = self._companion.status(guild_id)
         return Arrival(
             guild_id,
             channel.id,
             role_ids_of(member),
             is_bot=member.bot,
             has_agreed=self._companion.ledger.allowed(guild_id, member.id),
-            is_called=self._companion.status(guild_id) is not None,
+            is_busy=status is not None and (status.present > 0 or status.channel_id == channel.id),
             is_spent=today.share >= 1.0,
         )
 

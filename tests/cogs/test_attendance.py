@@ -16,7 +16,7 @@ GUILD, LOUNGE, ATTIC, DJ = 1, 20, 21, 30
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 7, 1, 23, 0, tzinfo=UTC)
 SETTINGS = GuildSettings(guild_id=GUILD, auto_join=True, channel_ids=frozenset({LOUNGE}), quiet_hours="22:00-07:00 UTC")
-ALICE = Arrival(GUILD, LOUNGE, frozenset({GUILD}), is_bot=False, has_agreed=True, is_called=False)
+ALICE = Arrival(GUILD, LOUNGE, frozenset({GUILD}), is_bot=False, has_agreed=True, is_busy=False)
 
 
 def changed(**values: object) -> GuildSettings:
@@ -38,7 +38,7 @@ def test_it_comes_when_a_member_who_agreed_enters_a_channel_that_was_named() -> 
     [
         {"is_bot": True},
         {"has_agreed": False},
-        {"is_called": True},
+        {"is_busy": True},
         {"is_spent": True},
         {"channel_id": ATTIC},
     ],

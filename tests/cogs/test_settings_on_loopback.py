@@ -398,6 +398,25 @@ async def test_it_comes_when_a_member_who_agreed_enters_and_goes_when_nobody_may
     await until(lambda: is_in(server, server.lounge))
 
 
+async def test_it_goes_along_when_the_last_one_walks_over_and_stays_with_whoever_is_left(server: Stage) -> None:
+    attic, companion = named(server, "Attic"), bot_of(server).companion
+    await choose(server, "auto_join", True)
+    await choose(server, "channel_ids", [server.lounge.channel_id, attic.channel_id])
+    await server.run(server.alice, "consent allow")
+    await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    await until(lambda: is_in(server, server.lounge) and companion.status(server.guild.guild_id) is not None)
+    await server.discord.join_voice(server.guild, server.alice, attic)
+    await until(lambda: is_in(server, attic))
+    await until(lambda: any("I am an AI" in told for told in told_in(server, attic)))
+
+    await server.discord.join_voice(server.guild, server.ming, attic)
+    await until(lambda: getattr(companion.status(server.guild.guild_id), "present", 0) == 2)
+    await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    await until(lambda: getattr(companion.status(server.guild.guild_id), "present", 0) == 1)
+    await asyncio.sleep(0.2)
+    assert is_in(server, attic), "Ming is there, and it does not leave anybody for somebody else"
+
+
 async def test_whoever_sends_it_away_is_not_asked_again_at_once(server: Stage) -> None:
     await choose(server, "auto_join", True)
     await choose(server, "channel_ids", [server.lounge.channel_id])
