@@ -142,9 +142,14 @@ class Spending:
         self._keep(guild_id, budget)
         try:
             await self._write()
-            budget.caps = self.caps(await self._guilds.get(guild_id))
+            budget.follow(self.caps(await self._guilds.get(guild_id)))
         except StorageError:
             _log.warning("usage_not_saved", guild_id=guild_id, count=len(self._kept))
+
+    def settings_changed(self, chosen: GuildSettings) -> None:
+        """An admin chose something: calls that are on go by the new caps from here, whether or not anybody speaks."""
+        for budget in self._budgets_of(chosen.guild_id):
+            budget.follow(self.caps(chosen))
 
     async def receipt(self, guild_id: int, user_id: int) -> Receipt:
         """Everything that the ledger holds of a member, what is being used in an open call included. Raises `StorageError`."""

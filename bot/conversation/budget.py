@@ -159,13 +159,13 @@ class Budget:
     """Of one call.
 
     Args:
-        caps: may be replaced while the call is on.
+        caps: until `follow`.
         spent: what the guild used already.
         day_ends_at: when the day of `spent` ends; seconds, monotonic, as every `now` here.
     """
 
     def __init__(self, caps: Caps, prices: Prices, spent: Spent, day_ends_at: float) -> None:
-        self.caps = caps
+        self._caps = caps
         self._prices = prices
         self._spent = spent
         self._day = spent.day
@@ -178,6 +178,16 @@ class Budget:
         self._recent_ms = FIRST_REPLY_MS
         self._recent_micros = 0.0
         self.begin_session()
+
+    @property
+    def caps(self) -> Caps:
+        return self._caps
+
+    def follow(self, caps: Caps) -> None:
+        """An admin chose others, which count at once. Where there is room again, the next end is wound down to as well."""
+        before, self._caps = self._caps, caps
+        if caps != before and self._share(Used()) < WIND_DOWN_SHARE:
+            self._spent.is_winding_down = False
 
     # ------------------------------------------------------------------------ speech
 

@@ -125,9 +125,24 @@ def test_money_is_a_cap_as_time_is() -> None:
 def test_a_cap_that_an_admin_lowers_acts_at_once() -> None:
     one = budget(Caps(guild_seconds=1_000))
     turn(one, ALICE, heard_s=50, spoken_s=50)
-    one.caps = Caps(guild_seconds=60)
+    one.follow(Caps(guild_seconds=60))
     assert one.reserve(ALICE, 0) is Verdict.STOP
     assert not one.may_hear(BOB, 0)
+
+
+def test_a_cap_that_an_admin_raises_gives_room_and_another_end_to_wind_down_to() -> None:
+    one = budget(Caps(guild_seconds=100))
+    one.heard(ALICE, 95_000)
+    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN
+    one.release()
+    one.follow(Caps(guild_seconds=100))
+    assert one.reserve(ALICE, 0) is Verdict.GO, "the same caps once more are no news"
+    one.release()
+    one.follow(Caps(guild_seconds=1_000))
+    assert one.reserve(ALICE, 0) is Verdict.GO
+    one.release()
+    one.heard(ALICE, 850_000)
+    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN
 
 
 def test_nobody_is_heard_beyond_the_guilds_cap() -> None:

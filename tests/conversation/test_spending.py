@@ -238,6 +238,21 @@ async def test_a_cap_that_an_admin_sets_reaches_the_open_call_with_the_next_save
     assert budget.is_spent(house.times.clock())
 
 
+async def test_a_member_who_is_silent_for_their_cap_is_heard_again_as_soon_as_an_admin_raises_it(
+    database: Database,
+) -> None:
+    """Nobody else need speak for that: a reply, after which a call saves, may never come."""
+    house = House(database)
+    await house.guilds.choose(GUILD, "member_seconds_per_day", 60)
+    budget, other = await house.spending.open_call(GUILD), await house.spending.open_call(OTHER_GUILD)
+    budget.heard(ALICE, 60_000)
+    assert not budget.may_hear(ALICE, house.times.clock())
+    await house.guilds.choose(GUILD, "member_seconds_per_day", 600)
+    house.spending.settings_changed(await house.guilds.get(GUILD))
+    assert budget.may_hear(ALICE, house.times.clock())
+    assert other.caps.member_seconds is None
+
+
 # ---------------------------------------------------------------------------- receipts
 
 
