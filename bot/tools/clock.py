@@ -55,19 +55,29 @@ def home_zone(settings: GuildSettings) -> str:
 def due_time(when: str, zone: ZoneInfo, now: datetime) -> datetime:
     """The moment, in UTC, that `when` means: `in 20 minutes`, `18:30` (the next one), `2026-12-24T18:30`.
 
-    A time that the clock skips in spring counts as that much later. Raises `RefusedError`.
+    A time that the clock skips in spring counts as that much later; of one that it shows twice in autumn, the next is meant. Raises `RefusedError`.
     """
     text = when.strip()
     if span := _IN_MINUTES.fullmatch(text):
         return now + timedelta(minutes=float(span[1]))
-    local = now.astimezone(zone)
     if clock := _AT_CLOCK.fullmatch(text):
-        due = local.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0, fold=0)
-        return (due if due > local else due + timedelta(days=1)).astimezone(UTC)
+        return _next_time(int(clock[1]), int(clock[2]), zone, now)
     try:
         found = datetime.fromisoformat(text.replace(" ", "T", 1))
         if "T" not in text.replace(" ", "T", 1):
             raise ValueError("a day without a time")
-        return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+        return found.astimezone(UTC) if found.tzinfo is not None else _meant(found.replace(tzinfo=zone), now)
     except (ValueError, OverflowError):
         raise RefusedError("when: expected `in 20 minutes`, `18:30` or `2026-12-24T18:30`") from None
+
+
+def _next_time(hour: int, minute: int, zone: ZoneInfo, now: datetime) -> datetime:
+    today = now.astimezone(zone).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    due = _meant(today, now)
+    return due if due > now else _meant(today + timedelta(days=1), now)
+
+
+def _meant(shown: datetime, now: datetime) -> datetime:
+    """What a clock's time is in UTC: where the clock shows it twice, the one that is still to come."""
+    first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return second if first <= now < second else first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -61,6 +61,26 @@ BERLIN = ZoneInfo("Europe/Berlin")
 )
 def test_a_spoken_time_is_understood(when: str, meant: datetime) -> None:
     assert due_time(when, BERLIN, NOW) == meant
+
+
+AUTUMN = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+"""In Berlin it is 02:30 for the first time; an hour later it is 02:30 again."""
+
+
+@pytest.mark.parametrize(
+    ("when", "passed_h", "meant"),
+    [
+        ("02:45", 0, datetime(2026, 10, 25, 0, 45, tzinfo=UTC)),
+        ("02:45", 1, datetime(2026, 10, 25, 1, 45, tzinfo=UTC)),
+        ("02:15", 0, datetime(2026, 10, 25, 1, 15, tzinfo=UTC)),
+        ("02:15", 1, datetime(2026, 10, 26, 1, 15, tzinfo=UTC)),
+        ("2026-10-25T02:45", 1, datetime(2026, 10, 25, 1, 45, tzinfo=UTC)),
+        ("2026-10-25T02:45", -9, datetime(2026, 10, 25, 0, 45, tzinfo=UTC)),
+        ("2027-03-28T02:30", 0, datetime(2027, 3, 28, 1, 30, tzinfo=UTC)),  # there is none: 03:30
+    ],
+)
+def test_of_an_hour_that_the_clock_shows_twice_the_next_is_meant(when: str, passed_h: int, meant: datetime) -> None:
+    assert due_time(when, BERLIN, AUTUMN + timedelta(hours=passed_h)) == meant
 
 
 @pytest.mark.parametrize(
