@@ -64,6 +64,22 @@ class Members(commands.Cog):
         await self._look(member.guild)
 
     @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Discord describes the server anew: whoever came or went while we did not hear of it has no event of their own."""
+        call = self._companion.calls.call(guild.id)
+        channel = guild.get_channel(call.session.voice.channel_id) if call is not None else None
+        if call is not None and isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
+            call.sync(channel)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A new session with Discord, perhaps after an outage."""
+        for status in self._companion.calls.statuses():
+            guild = self._bot.get_guild(status.guild_id)
+            if guild is not None:
+                await self.on_guild_available(guild)
+
+    @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed: what was kept for the server goes at once."""
         await self._companion.forget_guild(guild.id)

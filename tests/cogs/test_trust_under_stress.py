@@ -1,0 +1,69 @@
+"""What may go wrong around a room that remembers: outages, moves, people who come unseen. The shipped bot on the loopback Discord, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from loopback import Stage, on_stage
+
+from bot.app import Companion
+from bot.rehearsal.member_voice import MemberVoice
+from bot.rehearsal.world import Person
+from bot.storage.consent import Scope
+from bot.storage.memories import Kind, Memory
+
+pytestmark = pytest.mark.rehearsal
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
+            await asyncio.sleep(0.02)
+
+
+def companion_of(stage: Stage) -> Companion:
+    assert stage.bot is not None
+    return stage.bot.companion
+
+
+def knows(stage: Stage, words: str) -> bool:
+    """What the model's newest session was last told of itself."""
+    return bool(stage.model.talks) and words in str(stage.model.talk.session)
+
+
+async def keep(stage: Stage, person: Person, text: str) -> None:
+    """As if it had been said among nobody else, and kept."""
+    companion, user_id = companion_of(stage), person.user_id
+    for scope in (Scope.LISTEN, Scope.REMEMBER):
+        await companion.ledger.allow(stage.guild.guild_id, user_id, scope)
+    now, heard_by = datetime.now(UTC), frozenset({user_id})
+    memory = Memory(stage.guild.guild_id, "a" * 32, user_id, user_id, heard_by, Kind.FACT, text, "en", now)
+    await companion.keeper._shelves.memories.add(memory)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    async with on_stage(tmp_path, monkeypatch) as stage:
+        yield stage
+
+
+async def test_who_came_while_discord_told_nothing_is_there_for_the_memory_too(stage: Stage) -> None:
+    await keep(stage, stage.alice, "Likes moss.")
+    ticket = await stage.discord.join_voice(stage.guild, stage.alice, stage.lounge)
+    async with MemberVoice(ticket, tls=stage.discord.voice.client_context):
+        await stage.run(stage.alice, "join")
+        await until(lambda: knows(stage, "Likes moss"))
+        before = stage.discord.gateway.identifies
+        await stage.discord.gateway.invalidate()
+        await stage.discord.join_voice(stage.guild, stage.ming, stage.lounge)  # no session hears of it
+        await until(lambda: stage.discord.gateway.identifies > before, timeout_s=15.0)
+        await until(lambda: len(stage.model.talks) > 1 and bool(stage.model.talk.session), timeout_s=15.0)
+        call = companion_of(stage).calls.call(stage.guild.guild_id)
+        assert call is not None
+        assert set(call.present) == {stage.alice.user_id, stage.ming.user_id}
+        assert not knows(stage, "Likes moss"), "Ming was not there when it was said"
+        await stage.run(stage.alice, "consent stop")
