@@ -34,6 +34,11 @@ class Roster:
             self._heard = tuple(member for member in self._members.values() if member.may_hear)
         return self._heard
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whom the model may know of."""
+        return tuple(member.name for member in self.heard)
+
     def put(self, member: Member) -> Member:
         """Someone is here, or changed: answers with the member under the name that the room's talk uses."""
         taken = [

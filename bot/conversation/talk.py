@@ -28,6 +28,8 @@ from bot.conversation.floor import Utterance
 from bot.conversation.mouth import Asked, Mouth
 from bot.conversation.roster import Roster
 from bot.conversation.turns import Signal, State
+from bot.personas.character import Character
+from bot.personas.ladder import Step
 from bot.realtime.events import (
     AddText,
     AnswerTool,
@@ -62,12 +64,12 @@ DECISIONS: Final = 10
 class Talk:
     """Ear, mouth and the agenda of one room, and the decisions between them."""
 
-    def __init__(self, roster: Roster, config: SessionConfig, speaker: str, agenda: Agenda) -> None:
+    def __init__(
+        self, roster: Roster, config: SessionConfig, speaker: str, agenda: Agenda, character: Character | None
+    ) -> None:
         self.ear = Ear(roster, config.input_rate_hz, config.turn_mode)
         self.mouth = Mouth(config.output_rate_hz, speaker)
-        self.patience_ms = CONFIRM_MS
-        """Speech over a reply that lasts so long is meant."""
-
+        self.character = character
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
         self._roster = roster
         self._agenda = agenda
@@ -127,10 +129,15 @@ class Talk:
             return []
         utterance = self.ear.speaking(user_id)
         over_ms = self.ear.speech_ms(user_id) - self._overlap_from_ms.get(user_id, 0.0)
-        if utterance is None or not is_interruption(over_ms, self.patience_ms):
+        if utterance is None or not is_interruption(over_ms, self._patience_ms):
             return []
         utterance.did_interrupt = True
         return self.mouth.signal(Signal.CUT)
+
+    @property
+    def _patience_ms(self) -> float:
+        """Speech over a reply that lasts so long is meant."""
+        return self.character.patience_ms if self.character is not None else CONFIRM_MS
 
     def transcribed(self, event: UtteranceTranscribed, now: float) -> list[Command]:
         """The words of an utterance: they settle what its length could not."""
@@ -280,9 +287,27 @@ class Talk:
         self._calls_in_a_row = 0
         self.ear.stop_listening()
 
-    def ask(self, now: float, *, is_parting: bool) -> list[Command]:
+    def judge(self, line: Caption, now: float) -> Step | None:
+        """What was said, with the persona's eyes; what they make of it is told before the next reply."""
+        if self.character is None:
+            return None
+        if line.kind is CaptionKind.HEARD:
+            self.character.said(line.text)
+        elif line.user_id is not None:
+            return self.character.heard(line.user_id, line.speaker, line.text, now)
+        return None
+
+    def remind(self) -> list[Command]:
+        """Who the model is, where it forgot: with the next request, or at once where it answers by itself and no request would carry it."""
+        is_by_itself = self.ear.mode is TurnMode.SERVER_VAD
+        if self.character is None or not self.is_pause or not (is_by_itself or self._agenda.is_waiting):
+            return []
+        self._agenda.remind(self.character.note())
+        return [ToModel(each) for each in self._agenda.reminders()] if is_by_itself else []
+
+    def ask(self, now: float) -> list[Command]:
         """A reply is asked for when one is owed and nobody has more to say."""
-        if not self.is_pause(is_parting=is_parting):
+        if not self.is_pause:
             return []
         is_wish = self._agenda.has_wish
         asked = self._agenda.ask()
@@ -302,9 +327,10 @@ class Talk:
         """Whose words the reply in flight answers."""
         return self._asking.by
 
-    def is_pause(self, *, is_parting: bool = False) -> bool:
+    @property
+    def is_pause(self) -> bool:
         """Nothing sounds and nobody speaks. For a goodbye people need not be silent."""
-        return self.mouth.may_ask and (self.ear.is_quiet or is_parting)
+        return self.mouth.may_ask and (self.ear.is_quiet or self._agenda.parting is not None)
 
     def tick(self, now: float) -> list[Command]:
         return self.follow(self.ear.tick(now), now) + self.mouth.tick(now) + self._give_up_thinking(now)

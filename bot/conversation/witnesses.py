@@ -7,7 +7,10 @@ and somebody who left before its end did not hear all of it: neither is a witnes
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
+
+from bot.conversation.events import Caption, CaptionKind
 
 DEPARTURES: Final = 256
 """Stays that are over, of the whole call; the oldest goes, and with it somebody is no witness who was one: the safe mistake."""
@@ -33,3 +36,8 @@ class Witnesses:
         here = {user_id for user_id, since in self._here.items() if since <= started_at}
         gone = {user_id for user_id, since, until in self._gone if since <= started_at and until >= ended_at}
         return frozenset(here | gone)
+
+    def attest(self, line: Caption) -> Caption:
+        """The line with all who heard it. What is typed, nobody but the companion reads; who says something hears it, also one who left with the last word."""
+        heard_by = frozenset[int]() if line.kind is CaptionKind.TYPED else self.of(line.started_at, line.ended_at)
+        return replace(line, heard_by=heard_by if line.user_id is None else heard_by | {line.user_id})

@@ -6,8 +6,9 @@ import pytest
 from room_script import ALICE, BOB, Room
 
 from bot.conversation import notes
-from bot.conversation.core import BOUNDARY, Conversation
+from bot.conversation.core import Conversation
 from bot.conversation.events import Leave, PersonaChosen, SceneSet, ToModel
+from bot.conversation.host import BOUNDARY
 from bot.personas.character import Character
 from bot.personas.library import Library
 from bot.personas.scenes import SCENES
