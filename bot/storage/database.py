@@ -50,6 +50,8 @@ class Database:
         self._engine = engine
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._scrubbed_at: float | None = None
+        self.is_scrub_due = False
+        """Something was deleted and its copies in the gaps wait for the next `scrub`."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -104,12 +106,13 @@ class Database:
 
         The file is written anew (`VACUUM`): rows are overwritten where they stood last, but moving rows from page to page leaves copies
         in the gaps. Then the write-ahead log is emptied into it. About 10 ms per megabyte; nobody else has the database meanwhile.
-        `at_once=False`: the log now, the file at most once an hour, for what nobody waits for. Not within a transaction.
+        `at_once=False`: the log now, the file at most once an hour (else it stays due), for what nobody waits for. Not within a transaction.
         """
         if sqlite_path(self._engine.url) is None:
             return
         now = asyncio.get_running_loop().time()
         is_due = at_once or self._scrubbed_at is None or now - self._scrubbed_at >= SCRUB_EVERY_S
+        self.is_scrub_due = True
         try:
             async with self._engine.connect() as connection:
                 # SQLAlchemy would begin a transaction, in which neither can run.
@@ -128,7 +131,7 @@ class Database:
                 "What was deleted is still in the database's log, since another program reads the database. Close that program and try again."
             )
         if is_due:
-            self._scrubbed_at = now
+            self._scrubbed_at, self.is_scrub_due = now, False
 
     async def close(self) -> None:
         await self._engine.dispose()

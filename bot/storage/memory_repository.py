@@ -153,7 +153,7 @@ class MemoryRepository(Aggregate):
     async def expire(self, guild_id: int, now: datetime, unused_since: datetime) -> int:
         """Retention: memories that nobody used since then (or were made before and never used), and whatever is past its own time.
 
-        Answers how many rows went. Copies that SQLite left in the gaps of its pages follow within the hour (`scrub(at_once=False)`).
+        Answers how many rows went. Copies that SQLite left in the gaps of its pages follow with a later round (`scrub(at_once=False)`).
         """
         async with self._database.transaction() as session:
             count = await delete_rows(
@@ -164,7 +164,7 @@ class MemoryRepository(Aggregate):
             )
             for table in (ProposalRow, RecapRow):
                 count += await delete_rows(session, table, table.guild_id == guild_id, table.expires_at <= now)
-        if count:
+        if count or self._database.is_scrub_due:
             await self._database.scrub(at_once=False)
         return count
 

@@ -24,6 +24,7 @@ from sqlalchemy import event, select
 import bot.storage
 from bot.errors import StorageError
 from bot.settings import load_settings
+from bot.storage import database as storage_database
 from bot.storage.aggregate import Aggregate
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
@@ -247,6 +248,24 @@ async def test_no_byte_of_one_memory_that_was_forgotten_or_changed_is_in_any_fil
     await kept.forget(HERE, ALICE, ids[:1])
     await kept.change(HERE, ALICE, ids[1], text="something else")
     assert found_in_files(folder, needles) == 0
+
+
+async def test_what_has_had_its_time_leaves_no_gaps_either_though_nothing_else_goes_in_the_next_round(
+    database: Database, vault: Vault, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = MemoryRepository(database, vault)
+    await remember_much(kept, 300, 1)
+    await database.scrub()  # somebody forgot something a moment ago: the file is not written anew twice an hour
+    full = file_bytes(folder)
+    await kept.expire(HERE, NOW, NOW + timedelta(days=1))
+    assert file_bytes(folder) == full, "where it lay is empty now, and may hold copies"
+    monkeypatch.setattr(storage_database, "SCRUB_EVERY_S", 0.0)  # an hour later
+    assert await kept.expire(HERE, NOW, NOW + timedelta(days=1)) == 0
+    assert file_bytes(folder) < full
+
+
+def file_bytes(folder: Path) -> int:
+    return max(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 async def test_no_byte_of_a_proposal_that_was_dropped_is_in_any_file(
