@@ -120,6 +120,7 @@ class Keeper:
             memory = next((one for one in mine if one.memory_id == memory_id), None)
             if memory is None:
                 return None
+            await self._drop_alike(guild_id, user_id, [memory.text, words])
             if not _is_alike(words, memory.text):
                 return self._changed(await self._rewrite(memory, words))
             return self._changed(await self._shelves.memories.change(guild_id, user_id, memory_id, text=words))
@@ -155,9 +156,20 @@ class Keeper:
         return memory
 
     async def forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None = None) -> int:
-        """These memories of the member, or everything of theirs, proposals and recap points too. How many memories went."""
+        """These memories of the member, or everything of theirs, proposals and recap points too. How many memories went.
+
+        What waits for the member's word and says nearly the same as one of these goes with it: else it might be kept after all, by itself.
+        """
         async with self._shelves.writing:
+            if memory_ids is not None:
+                mine = await self._shelves.memories.of_member(guild_id, user_id)
+                await self._drop_alike(guild_id, user_id, [one.text for one in mine if one.memory_id in memory_ids])
             return await self._forget(guild_id, user_id, memory_ids)
+
+    async def _drop_alike(self, guild_id: int, user_id: int, texts: Collection[str]) -> None:
+        for proposal in await self._shelves.memories.proposals(guild_id, user_id):
+            if any(_is_alike(text, proposal.text) for text in texts):
+                await self._settle(guild_id, user_id, proposal.proposal_id, keep=False, words=None)
 
     async def _forget(self, guild_id: int, user_id: int, memory_ids: Collection[str] | None) -> int:
         for call in self._calls(guild_id):

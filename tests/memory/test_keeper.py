@@ -640,6 +640,22 @@ async def test_usually_a_proposal_that_nobody_dropped_is_kept_when_its_time_is_o
     assert proposed(house) == []
 
 
+@pytest.mark.parametrize("deed", ["forget", "edit"])
+async def test_what_a_member_forgot_or_put_right_does_not_come_back_by_itself(deed: str) -> None:
+    house = House(USUAL)
+    await ended(house, MOSS, CAKE)
+    call = await opened(house)
+    await remember(call, MOSS.text)  # and told the companion the same again
+    [one] = house.memories.kept.values()
+    if deed == "forget":
+        await house.keeper.forget(GUILD, ALICE, [one.memory_id])
+    else:
+        await house.keeper.edit(GUILD, ALICE, one.memory_id, "Would rather look at ferns.")
+    await house.keeper.keep_house(NOON + timedelta(days=USUAL_DAYS), [GUILD])
+    assert MOSS.text not in kept(house)
+    assert "Will bring cake on Friday." in kept(house), "which is another matter"
+
+
 @pytest.mark.parametrize("why", ["strict", "now usual", "paused", "withdrew", "of another"])
 async def test_otherwise_it_goes(why: str) -> None:
     house = House(STRICT if why in {"strict", "now usual"} else USUAL)
