@@ -37,7 +37,6 @@ class Made:
     persona: Persona
     made_by: int
     is_approved: bool
-    card: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ class Cast:
             self._made.pop(guild_id, None)
             raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
         self._made.pop(guild_id, None)
-        return Made(persona, before.made_by, is_approved, before.card)
+        return Made(persona, before.made_by, is_approved)
 
     async def take_in(self, guild_id: int, data: bytes, filename: str, made_by: int, *, may_approve: bool) -> Imported:
         """A card, or a persona file, from a stranger's bytes. Raises `KithError`; then nothing was kept."""
@@ -170,9 +169,9 @@ class Cast:
     async def give_out(self, guild_id: int, name: str, wanted: Format | None = None) -> GivenOut:
         """Anybody here as a card; `None`: as what it came, else as a PNG. Raises `PersonaError`, `StorageError`."""
         persona = await self.find(guild_id, name)
-        own = (await self.made(guild_id)).get(persona.slug)
-        card = own.card if own is not None else None
-        files = await self._repository.files(guild_id, persona.slug) if own is not None else None
+        is_own = persona.slug in await self.made(guild_id)
+        card = await self._repository.card(guild_id, persona.slug) if is_own else None
+        files = await self._repository.files(guild_id, persona.slug) if is_own else None
         return await asyncio.to_thread(given_out, persona, card, files, wanted)
 
     async def picture(self, guild_id: int, slug: str) -> bytes | None:
@@ -218,7 +217,7 @@ class Cast:
         stored = StoredPersona(persona.slug, document_of(persona), card, made_by, is_approved)
         had_room = await self._repository.add(guild_id, stored, files)
         self._made.pop(guild_id, None)
-        return Made(persona, made_by, is_approved, card), had_room
+        return Made(persona, made_by, is_approved), had_room
 
     async def _free_slug(self, guild_id: int, name: str) -> str:
         return slug_for(name, {NOBODY, *self.library.slugs(), *await self.made(guild_id)})
@@ -236,5 +235,5 @@ def _parsed(stored: list[StoredPersona]) -> dict[str, Made]:
         except PersonaError:
             _log.warning("persona_not_understood", slug=one.slug)
             continue
-        found[one.slug] = Made(persona, one.made_by, one.is_approved, one.card)
+        found[one.slug] = Made(persona, one.made_by, one.is_approved)
     return found

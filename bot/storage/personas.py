@@ -69,11 +69,18 @@ class PersonaRepository(Aggregate):
     tables: ClassVar = (GuildPersonaRow, PersonaFilesRow, ChannelPersonaRow, MemberPersonaRow)
 
     async def all(self, guild_id: int) -> list[StoredPersona]:
+        """Without their cards, which are many times as large: `card`."""
+        row = GuildPersonaRow
+        query = select(row.slug, row.document, row.made_by, row.is_approved).where(row.guild_id == guild_id)
         async with self._database.transaction() as session:
-            rows = await session.scalars(
-                select(GuildPersonaRow).where(GuildPersonaRow.guild_id == guild_id).order_by(GuildPersonaRow.slug)
-            )
-            return [StoredPersona(row.slug, row.document, row.card, row.made_by, row.is_approved) for row in rows]
+            rows = await session.execute(query.order_by(row.slug))
+            return [StoredPersona(slug, document, None, maker, is_ok) for slug, document, maker, is_ok in rows]
+
+    async def card(self, guild_id: int, slug: str) -> str | None:
+        """The card that the persona came from, as JSON; `None`: it came from none, or is nobody's."""
+        async with self._database.transaction() as session:
+            query = select(GuildPersonaRow.card)
+            return await session.scalar(query.where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.slug == slug))
 
     async def add(self, guild_id: int, persona: StoredPersona, files: StoredFiles | None = None) -> bool:
         """A new one. False: it is kept, but there was no room for its files.
