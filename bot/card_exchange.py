@@ -5,7 +5,6 @@ CPU only, and up to some tens of milliseconds of it: both run in an executor.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from bot.errors import PersonaError
@@ -14,7 +13,7 @@ from bot.personas.cards.container import FILE_BYTES, KEPT_BYTES, read_card
 from bot.personas.cards.files import CardFiles, Format
 from bot.personas.cards.png import CardError, refused
 from bot.personas.cards.reading import CardReport, persona_of_card
-from bot.personas.cards.writing import card_charx, card_png, files_left_out
+from bot.personas.cards.writing import card_charx, card_png, files_left_out, written
 from bot.personas.draft import slug_for
 from bot.personas.persona import FILE_LIMIT_BYTES, Persona, parse_persona
 from bot.storage.personas import StoredFiles
@@ -48,11 +47,10 @@ def brought(data: bytes, filename: str, taken: set[str], voice: dict[str, str]) 
     if filename.casefold().endswith(".toml"):
         return Brought(_persona_file(data, filename, taken))
     card = read_card(data)
-    name = card.fields.get("nickname") or card.fields["name"]
-    persona, report = persona_of_card(card, slug_for(str(name), taken), voice)
-    kept = json.dumps(card.raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
+    kept = written(card.raw)
     if len(kept) > KEPT_BYTES:
         raise refused(f"the card's text has more than {KEPT_BYTES} bytes", "error-card-too-large")
+    persona, report = persona_of_card(card, slug_for(card.names[0], taken), voice)
     return Brought(persona, kept.decode(), report, card.files, _stored(card.files))
 
 

@@ -17,9 +17,10 @@ from cards_made import CARD, DATA, FIELDS, GOOD, V2, V3, VOICE, archive, chunks_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.card_exchange import brought
 from bot.errors import KithError
 from bot.personas.cards.container import DEPTH, FILE_BYTES, Card, Version, read_card
-from bot.personas.cards.png import CHUNKS, INFLATED_BYTES, SIGNATURE, TEXT_CHUNKS, CardError, chunk
+from bot.personas.cards.png import CARD_CHUNKS, CHUNKS, INFLATED_BYTES, SIGNATURE, CardError, chunk
 from bot.personas.cards.reading import EXTENSION, Fate, persona_of_card
 from bot.personas.cards.tidy import Tidy, Unsafe
 from bot.personas.cards.writing import card_png, cards_of
@@ -82,6 +83,12 @@ def test_a_field_that_is_too_long_is_shortened_after_a_sentence_and_said_so() ->
     assert {row.source: row.fate for row in report.rows}["description"] is Fate.SHORTENED
 
 
+def test_a_field_that_is_longer_than_is_read_is_called_shortened() -> None:
+    text = "<i></i>" * 3_000 + "She has a garden."
+    _, report = imported(json.dumps({**FIELDS, "scenario": f"Rain. {text}"}).encode())
+    assert {row.source: row.fate for row in report.rows}["scenario"] is Fate.SHORTENED
+
+
 def test_a_card_for_adults_makes_a_persona_for_adults() -> None:
     assert imported(json.dumps({**V2, "data": {**DATA, "tags": ["NSFW"]}}).encode())[0].age_rating is AgeRating.ADULT
 
@@ -116,7 +123,35 @@ def test_half_of_a_surrogate_pair_does_no_harm() -> None:
     data = json.dumps({**FIELDS, "description": "a moss\ud800 garden"}).encode()
     persona, _ = imported(data)
     assert persona.identity == "a moss garden"
-    assert read_card(card_png(persona, read_card(data))).fields["description"] == "a moss? garden"
+    assert read_card(card_png(persona, read_card(data))).fields["description"] == "a moss\ud800 garden"
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        ({"nickname": ["Miri"]}, "Mira"),
+        ({"nickname": "  "}, "Mira"),
+        ({"nickname": "\u200b"}, "Mira"),
+        ({"name": "\u200b"}, "Nobody"),
+        ({"nickname": "Miri"}, "Miri"),
+    ],
+)
+def test_a_nickname_counts_where_there_is_something_to_see(names: dict[str, Any], name: str) -> None:
+    persona, _ = imported(json.dumps({**FIELDS, **names}).encode())
+    assert persona.name.say("en") == name
+
+
+def test_who_speaks_in_an_example_is_told_by_the_whole_name() -> None:
+    lines = "<START>\nCharlotte: Any moss?\n{{char}}: Plenty.\n<START>\nRobot: beep\nMira Fern: Hush."
+    card = {**FIELDS, "name": "Mira Fern", "nickname": "Mira", "mes_example": lines}
+    persona, _ = imported(json.dumps(card).encode())
+    assert [(one.heard, one.said) for one in persona.examples] == [("Any moss?", "Plenty."), ("beep", "Hush.")]
+
+
+def test_a_card_whose_image_holds_a_hundred_pictures_as_text_is_taken() -> None:
+    faces = [text_chunk(b"chara-ext-asset_:%d" % number, b"QUJD") for number in range(150)]
+    persona, _ = imported(png(*faces, text_chunk(b"chara", encoded(V2))))
+    assert persona.name.say("en") == "Mira"
 
 
 # ---------------------------------------------------------------------------- round trips
@@ -286,18 +321,20 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bomb in iTXt": (lambda: png(chunk(b"iTXt", b"ccv3\0\1\0\0\0" + zlib.compress(b"A" * 50_000_000, 9))), "error-card-too-large"),
     "a huge chunk": (lambda: SIGNATURE + struct.pack(">I4s", 0xFFFFFFF0, b"tEXt") + b"chara\0", "error-card-broken"),
     "a bad CRC": (lambda: png(text_chunk(b"chara", encoded(V2))[:-1] + b"\0"), "error-card-broken"),
-    "too many text chunks": (lambda: png(*[text_chunk(b"x", b"y")] * (TEXT_CHUNKS + 1)), "error-card-broken"),
+    "too many cards": (lambda: png(*[chunk(b"zTXt", b"chara\0\0" + zlib.compress(b"A" * 500_000))] * (CARD_CHUNKS + 1)), "error-card-broken"),
     "no end": (lambda: png(text_chunk(b"chara", encoded(V2)))[:-12], "error-card-broken"),
     "an image without a card": (png, "error-card-none"),
     "no base64": (lambda: png(text_chunk(b"chara", b"!!!!")), "error-card-broken"),
     "a stream that ends early": (lambda: png(chunk(b"zTXt", b"chara\0\0" + zlib.compress(encoded(V2))[:-9])), "error-card-broken"),
     "deep JSON": (deep_json, "error-card-too-deep"),
-    "very deep JSON": (lambda: b'{"name": ' + b"[" * 500_000, "error-card-too-deep"),
+    "very deep JSON": (lambda: b'{"name": ' + b"[" * 60_000, "error-card-too-deep"),
     "many values": (lambda: json.dumps({"name": "x", "y": [0] * 100_000}).encode(), "error-card-too-large"),
     "a number without end": (lambda: b'{"name": "x", "y": ' + b"9" * 500_000 + b"}", "error-card-broken"),
     "infinity": (lambda: b'{"name": "x", "y": Infinity}', "error-card-broken"),
-    "strings that never end": (lambda: b'{"name": "' + b'\\"' * 500_000, "error-card-broken"),
-    "strings that end in a backslash": (lambda: b'{"name": "' + b'\\"' * 500_000 + b"\\", "error-card-broken"),
+    "a number that is infinity when it is read": (lambda: b'{"name": "x", "y": 1e999}', "error-card-broken"),
+    "many small objects": (lambda: b'{"name": "x", "y": [' + b"{}," * 150_000 + b"1]}", "error-card-too-large"),
+    "strings that never end": (lambda: b'{"name": "' + b'\\"' * 250_000, "error-card-broken"),
+    "strings that end in a backslash": (lambda: b'{"name": "' + b'\\"' * 250_000 + b"\\", "error-card-broken"),
     "a name that is no text": (lambda: b'{"name": 3}', "error-card-none"),
     "no name": (lambda: b'{"spec": "chara_card_v2", "data": {}}', "error-card-none"),
     "data that is no object": (lambda: b'{"spec": "chara_card_v2", "data": []}', "error-card-broken"),
@@ -349,6 +386,45 @@ def test_a_hostile_file_is_refused_with_a_sentence_within_64_megabytes(
     if took_ms > 25:
         with capsys.disabled():
             print(f"\n{name}: refused after {took_ms:.0f} ms, {peak / 1024 / 1024:.1f} MiB")
+
+
+LONG = 200_000
+HOSTILE_TEXTS: dict[str, dict[str, str]] = {
+    "accents without end": {"description": "a" + "\u0301\u0316" * (LONG // 4)},
+    "accents on a name": {"name": "a" + "\u0301\u0316" * (LONG // 4)},
+    "one line of spaces": {"mes_example": "a" + " " * LONG + "b"},
+    "examples without end": {"mes_example": "{{user}}: a\n{{char}}: b\n" * (LONG // 24)},
+    "a line that never ends": {"mes_example": "{{user}}: a\n" + "and on\n" * (LONG // 7)},
+    "pictures that never close": {"description": "![](" * (LONG // 4)},
+    "stars": {"description": ("*" + "a" * 401) * (LONG // 402)},
+    "macros that never close": {"description": ("{{" + "a" * 399) * (LONG // 401)},
+    "orders without end": {"description": "ignore " + "all " * (LONG // 4)},
+    "tags that never close": {"first_mes": "<a" * (LONG // 2)},
+    "long texts everywhere": dict.fromkeys(("description", "scenario", "personality", "first_mes", "mes_example"), "Moss. " * 8_000),
+    "fields without end": {f"field {number}": "x" for number in range(9_000)},
+}  # fmt: skip
+"""Valid cards, within the bounds of a card: nothing is wrong with them but what it costs to read them."""
+
+
+@pytest.mark.parametrize("name", HOSTILE_TEXTS)
+def test_a_card_of_hostile_texts_is_read_at_the_price_of_any_other(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.dumps({**FIELDS, **HOSTILE_TEXTS[name]}, ensure_ascii=False).encode()
+    began = perf_counter()
+    brought(data, "card.json", set(), VOICE)
+    took_ms = (perf_counter() - began) * 1000
+    tracemalloc.start()
+    try:
+        one = brought(data, "card.json", set(), VOICE)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert json.loads(one.card or "") == json.loads(data), "what is not read is kept all the same"
+    assert peak < 64 * 1024 * 1024
+    if took_ms > 50:
+        with capsys.disabled():
+            print(f"\n{name}: read after {took_ms:.0f} ms, {peak / 1024 / 1024:.1f} MiB")
 
 
 @given(st.binary(max_size=400))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,10 +24,16 @@ DEPTH: Final = 32
 NODES: Final = 20_000
 """A lorebook of 500 entries with 20 fields each has 10 000."""
 
-KEPT_BYTES: Final = 128 * 1024
+NAME_CHARS: Final = 200
+"""So much of a name is read."""
+
+KEPT_BYTES: Final = 256 * 1024
 """A card is kept beside the persona for a lossless export, up to this."""
 
-_NUMBER: Final = re.compile(r"\d{400,}")
+MARKS: Final = 4 * NODES
+"""Commas and brackets, those in texts among them: values are between them. Counted before anything is made of them."""
+
+_NUMBER: Final = re.compile(r"(?<!\d)\d{400}")
 
 
 class Version(StrEnum):
@@ -48,6 +55,12 @@ class Card:
     def fields(self) -> dict[str, Any]:
         data = self.raw.get("data")
         return data if self.version is not Version.V1 and isinstance(data, dict) else self.raw
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call them first. There is always one."""
+        said = (self.fields.get(key) for key in ("nickname", "name"))
+        return tuple(name[:NAME_CHARS] for name in said if isinstance(name, str) and name.strip())
 
 
 def read_card(data: bytes) -> Card:
@@ -95,12 +108,14 @@ def _json(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise refused("the card is not UTF-8", "error-card-broken") from None
+    if sum(map(text.count, ",[{")) > MARKS:
+        raise refused(f"more than {MARKS} commas and brackets", "error-card-too-large")
     if _depth(text) > DEPTH:
         raise refused(f"nested deeper than {DEPTH}", "error-card-too-deep")
     if _NUMBER.search(text):
         raise refused("a number of hundreds of digits", "error-card-broken")
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise refused("the card is not JSON", "error-card-broken") from None
     if _nodes(value) > NODES:
@@ -110,6 +125,14 @@ def _json(data: bytes) -> Any:
 
 def _no_constant(name: str) -> float:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    """`1e999` is no number that an export could hold."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 _STRUCTURE: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)

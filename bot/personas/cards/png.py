@@ -19,8 +19,10 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CHUNKS: Final = 4096
 """An image of 8 MiB in pieces of 8 KiB has 1 024 chunks; ours, twice as many text chunks."""
 
-TEXT_CHUNKS: Final = 64
-INFLATED_BYTES: Final = 1024 * 1024
+CARD_CHUNKS: Final = 8
+"""Text chunks that hold a card. Others may be many (pictures of a face in each mood, as base64) and are only kept."""
+
+INFLATED_BYTES: Final = 512 * 1024
 KEYWORDS: Final = ("ccv3", "chara")
 _TEXT_KINDS: Final = {b"tEXt", b"zTXt", b"iTXt"}
 
@@ -78,14 +80,11 @@ def _chunks(data: bytes) -> list[_Chunk]:
 
 def card_texts(data: bytes) -> dict[str, bytes]:
     """What stands under the cards' keywords: base64, undecoded. Raises `CardError` for a file that is broken or too large a puzzle."""
-    chunks = _chunks(data)
-    if sum(one.kind in _TEXT_KINDS for one in chunks) > TEXT_CHUNKS:
-        raise refused(f"more than {TEXT_CHUNKS} text chunks", "error-card-broken")
+    chunks = [(name, one) for one in _chunks(data) if (name := one.card_keyword(data)) is not None]
+    if len(chunks) > CARD_CHUNKS:
+        raise refused(f"more than {CARD_CHUNKS} cards in one image", "error-card-broken")
     found: dict[str, bytes] = {}
-    for one in chunks:
-        name = one.card_keyword(data)
-        if name is None:
-            continue
+    for name, one in chunks:
         if not one.is_whole(data):
             raise refused("a text chunk's CRC does not fit its data", "error-card-broken")
         found[name] = _text_of(one.kind, one.body(data).partition(b"\0")[2])

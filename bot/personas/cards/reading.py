@@ -12,15 +12,16 @@ used. A card that Kith wrote comes back as the persona it was, with whatever som
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
 from bot.errors import PersonaError
-from bot.personas.cards.container import Card
+from bot.personas.cards.container import NAME_CHARS, Card
 from bot.personas.cards.png import refused
-from bot.personas.cards.tidy import Tidy, Unsafe, shortened
+from bot.personas.cards.tidy import READ_CHARS, Tidy, Unsafe, shortened
 from bot.personas.persona import Language, Persona, persona_of
 from bot.personas.words import CJK, language_of_text
 
@@ -28,6 +29,12 @@ EXTENSION: Final = "kith/persona"
 """Namespaced, as CCv2 asks: an application of one name, a key of its own."""
 
 EXAMPLES: Final = 8
+FIELDS_TOLD: Final = 200
+"""So many fields of a card are named; no specification has fifty."""
+
+EXAMPLES_READ: Final = 4 * EXAMPLES
+"""Some come to nothing when they are tidied."""
+
 TRAITS: Final = 8
 ADULT_TAGS: Final = frozenset({"nsfw", "18+", "adult", "erotic", "smut", "r18", "成人", "限制级"})
 
@@ -67,9 +74,10 @@ class _Reading:
     rows: list[Row] = field(default_factory=list)
 
     def use(self, source: str, value: object, target: str, *, limit: int = 4_000, keeps_actions: bool = True) -> str:
-        text = self.tidy.text(value, limit=1_000_000, keeps_actions=keeps_actions)
+        text = self.tidy.text(value, limit=READ_CHARS, keeps_actions=keeps_actions)
         if text:
-            self.rows.append(Row(source, Fate.SHORTENED if len(text) > limit else Fate.USED, target))
+            is_cut = len(text) > limit or len(str(value)) > READ_CHARS
+            self.rows.append(Row(source, Fate.SHORTENED if is_cut else Fate.USED, target))
         return text
 
 
@@ -77,7 +85,7 @@ def persona_of_card(card: Card, slug: str, voice: dict[str, str]) -> tuple[Perso
     """The persona that a card describes. `voice`: of whoever has none of their own. Raises `CardError`."""
     fields = card.fields
     ours = _ours(fields, slug)
-    name = Tidy("").line(fields.get("nickname") or fields.get("name"), limit=80) or "Nobody"
+    name = next(filter(None, map(_name, card.names)), "Nobody")
     reading = _Reading(Tidy(name))
     mapped = mapped_fields(fields, name, reading)
     base = ours if ours is not None else _defaults(mapped, name, voice)
@@ -107,6 +115,7 @@ def mapped_fields(fields: dict[str, Any], name: str, reading: _Reading) -> dict[
     rest = description[len(identity) :].strip()
     language = language_of_text(description or name) or (Language.ZH if CJK.search(name) else Language.EN)
     personality = reading.use("personality", fields.get("personality"), "traits", limit=1_600)
+    names = {said for key in ("name", "nickname") if (said := _name(fields.get(key)))}
     greeting = reading.use("first_mes", fields.get("first_mes"), "greeting", limit=600, keeps_actions=False)
     notes = reading.use("creator_notes", fields.get("creator_notes"), "about", limit=1_200)
     found: dict[str, Any] = {
@@ -117,13 +126,17 @@ def mapped_fields(fields: dict[str, Any], name: str, reading: _Reading) -> dict[
         "traits": _traits(personality),
         "greeting": {language.value: _hint(shortened(greeting, 600), language)} if greeting else None,
         "about": {language.value: shortened(notes, 1_200)} if notes else None,
-        "examples": _examples(fields.get("mes_example"), name, reading),
+        "examples": _examples(fields.get("mes_example"), {name, *names}, reading),
         "age_rating": _rating(fields.get("tags")),
     }
-    aliases = {Tidy("").line(fields.get(key), limit=80) for key in ("name", "nickname")} - {name, ""}
-    found["aliases"] = sorted(aliases)
+    found["aliases"] = sorted(names - {name})
     reading.rows.append(Row("name", Fate.USED, "name"))
     return {key: value for key, value in found.items() if value}
+
+
+def _name(value: object) -> str:
+    """On one line; empty where there is nothing to see."""
+    return Tidy("").line(value[:NAME_CHARS] if isinstance(value, str) else value, limit=80)
 
 
 def _ours(fields: dict[str, Any], slug: str) -> Persona | None:
@@ -205,50 +218,53 @@ def _hint(text: str, language: Language) -> str:
     return f'Say hello in one or two spoken sentences, in the spirit of: "{text}"'
 
 
-_SPEAKER: Final = re.compile(
-    r"^\s*(?P<who>\{\{\s*(?:user|char)\s*\}\}|<(?:user|bot|char)>|[^:：\n]{1,40})\s*[:：]\s*(?P<said>.*)$",
-    re.IGNORECASE,
-)
+_SPEAKER: Final = re.compile(r"(?P<who>[^:：\n]{1,60})[:：](?P<said>.*)")
+_OURS: Final = ("char", "bot")
 
 
-def _examples(value: object, name: str, reading: _Reading) -> list[dict[str, str]]:
-    """`<START>` begins an exchange; a line begins with who says it, and goes on until the next one does."""
+def _examples(value: object, names: Collection[str], reading: _Reading) -> list[dict[str, str]]:
+    """`<START>` begins an exchange; a line begins with who says it, and goes on until the next one does. `names`: of the card's own character."""
     if not isinstance(value, str) or not value.strip():
         return []
-    found: list[dict[str, str]] = []
-    for block in re.split(r"<START>", value, flags=re.IGNORECASE):
-        heard = ""
-        for is_ours, said in _turns(block, name):
-            line = reading.tidy.line(said)
-            if not is_ours:
-                heard = line
-            elif heard and line:
-                found.append(
-                    {
-                        "language": (language_of_text(line) or language_of_text(heard) or Language.EN).value,
-                        "heard": heard,
-                        "said": line,
-                    }
-                )
-                heard = ""
-    target = "examples" if found else ""
-    reading.rows.append(
-        Row("mes_example", (Fate.USED if len(found) <= EXAMPLES else Fate.SHORTENED) if found else Fate.KEPT, target)
-    )
+    exchanges = list(islice(_exchanges(value[:READ_CHARS], {name.casefold() for name in names}), EXAMPLES_READ))
+    spoken = [(reading.tidy.line(heard), reading.tidy.line(said)) for heard, said in exchanges]
+    found = [
+        {
+            "language": (language_of_text(said) or language_of_text(heard) or Language.EN).value,
+            "heard": heard,
+            "said": said,
+        }
+        for heard, said in spoken
+        if heard and said
+    ]
+    is_cut = len(found) > EXAMPLES or len(exchanges) == EXAMPLES_READ or len(value) > READ_CHARS
+    fate = (Fate.SHORTENED if is_cut else Fate.USED) if found else Fate.KEPT
+    reading.rows.append(Row("mes_example", fate, "examples" if found else ""))
     return found[:EXAMPLES]
 
 
-def _turns(block: str, name: str) -> Iterable[tuple[bool, str]]:
+def _exchanges(text: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """What somebody said, and what the character answered."""
+    for block in re.split(r"<START>", text, flags=re.IGNORECASE):
+        heard = ""
+        for is_ours, said in _turns(block, names):
+            if not is_ours:
+                heard = said
+            elif heard:
+                yield heard, said
+                heard = ""
+
+
+def _turns(block: str, names: Collection[str]) -> Iterable[tuple[bool, str]]:
     turns: list[tuple[bool, str]] = []
     for line in block.splitlines():
-        found = _SPEAKER.match(line)
+        found = _SPEAKER.match(line.strip())
         if found is None:
             if turns and line.strip():
                 turns[-1] = (turns[-1][0], f"{turns[-1][1]} {line.strip()}")
             continue
-        who = found["who"].strip().casefold()
-        is_ours = "char" in who or "bot" in who or who == name.casefold()
-        turns.append((is_ours, found["said"]))
+        who = found["who"].strip("{}<> \t").casefold()
+        turns.append((who in _OURS or who in names, found["said"].strip()))
     return turns
 
 
@@ -265,7 +281,8 @@ _KNOWN: Final = frozenset(
 
 def _account(fields: dict[str, Any], reading: _Reading) -> None:
     """The rest of the card: nothing goes without a word."""
-    for key, value in fields.items():
+    for key in sorted(islice(fields, FIELDS_TOLD), key=lambda key: key not in _REFUSED):
+        value = fields[key]
         if key in _KNOWN or value in ("", None, [], {}):
             continue
         if key == "extensions" and isinstance(value, dict):

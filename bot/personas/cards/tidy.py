@@ -14,6 +14,12 @@ from typing import Final
 
 SOMEONE: Final = "the person speaking"
 
+READ_CHARS: Final = 16_000
+"""Of one text; a persona holds less than half of that. What strangers wrote is looked at so far and no further, so that its length costs nothing."""
+
+MARKS: Final = 8
+"""Accents on one letter. More are decoration that nobody can say, and putting thousands of them in order takes seconds."""
+
 
 class Unsafe(StrEnum):
     """What was found in a card that does not belong into a persona."""
@@ -29,7 +35,9 @@ _USER: Final = re.compile(r"\{\{\s*user\s*\}\}|<user>", re.IGNORECASE)
 _CHAR: Final = re.compile(r"\{\{\s*(?:char|bot)\s*\}\}|<(?:bot|char)>", re.IGNORECASE)
 _MACRO: Final = re.compile(r"\{\{[^{}]{0,400}\}\}")
 _ACTION: Final = re.compile(r"\*{1,3}[^*\n]{1,400}\*{1,3}")
-_MARKUP: Final = re.compile(r"!\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|<[a-zA-Z/!][^<>]{0,400}>|```|^#{1,6} ", re.MULTILINE)
+_MARKUP: Final = re.compile(
+    r"!\[[^\[\]\n]{0,200}\]\([^!)\n]{0,400}\)|<[a-zA-Z/!][^<>]{0,400}>|```|^#{1,6} ", re.MULTILINE
+)
 _SENTENCE: Final = re.compile(r"[^.!?。！？\n]*(?:[.!?。！？]+|\n|$)")
 _OVERRIDE: Final = re.compile(
     r"ignore (?:all |any |the |your )*(?:previous|prior|above|earlier|system)|disregard (?:all|any|the|your) |system prompt|system note|"
@@ -56,7 +64,8 @@ class Tidy:
         text = self._without(_MACRO, text, Unsafe.MACRO)
         text = self._without(_MARKUP, text, Unsafe.MARKUP)
         text = self._actions(text, keeps_actions)
-        text = "".join(self._kept_sentences(text))
+        if _OVERRIDE.search(text):
+            text = "".join(self._kept_sentences(text))
         text = re.sub(r"[ \t]+", " ", text)
         text = re.sub(r" ?\n[ \n]*", "\n", text).replace("*", "").strip()
         return shortened(text, limit)
@@ -66,12 +75,11 @@ class Tidy:
         return shortened(" ".join(self.text(value, keeps_actions=keeps_actions, limit=4_000).split()), limit)
 
     def _visible(self, text: str) -> str:
-        text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-        kept = "".join(char for char in text if char in "\n\t" or unicodedata.category(char)[0] != "C").replace(
-            "\t", " "
-        )
-        self.found[Unsafe.HIDDEN] += len(kept) < len(text)
-        return kept
+        text = text[:READ_CHARS].replace("\r\n", "\n").replace("\r", "\n")
+        text = unicodedata.normalize("NFC", _with_few_marks(text))
+        hidden = {char for char in set(text) if unicodedata.category(char)[0] == "C" and char not in "\n\t"}
+        self.found[Unsafe.HIDDEN] += bool(hidden)
+        return text.translate(dict.fromkeys(map(ord, hidden)) | {ord("\t"): " "})
 
     def _without(self, pattern: re.Pattern[str], text: str, kind: Unsafe) -> str:
         text, count = pattern.subn(" ", text)
@@ -92,6 +100,18 @@ class Tidy:
             else:
                 kept.append(sentence)
         return kept
+
+
+def _with_few_marks(text: str) -> str:
+    """Without the marks of a letter that has more than `MARKS` of them: `unicodedata` sorts them, in the square of their number."""
+    if not any(map(unicodedata.combining, set(text))):
+        return text
+    kept, run = [], 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run <= MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def shortened(text: str, limit: int) -> str:

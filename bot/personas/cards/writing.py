@@ -121,7 +121,7 @@ def card_charx(persona: Persona, origin: Card | None = None, files: CardFiles | 
         assets = (Asset(files.picture_path or ICON, files.picture), *files.assets)
     elif files is not None:
         assets = files.assets
-    return packed(assets, _json(third))
+    return packed(assets, written(third))
 
 
 def files_left_out(files: CardFiles | None) -> int:
@@ -156,12 +156,13 @@ def _name_icon(data: dict[str, Any]) -> None:
     data["assets"] = [{"type": "icon", "name": name, **place}, *listed]
 
 
-def _json(card: dict[str, Any]) -> bytes:
-    return json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
+def written(card: dict[str, Any]) -> bytes:
+    """The card as JSON in UTF-8. Half of a surrogate pair, which UTF-8 has no bytes for, stands as JSON's own escape."""
+    return json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="backslashreplace")
 
 
 def _text(keyword: bytes, card: dict[str, Any]) -> bytes:
-    return chunk(b"tEXt", keyword + b"\0" + base64.b64encode(_json(card)))
+    return chunk(b"tEXt", keyword + b"\0" + base64.b64encode(written(card)))
 
 
 def _colour(slug: str) -> tuple[int, int, int]:
