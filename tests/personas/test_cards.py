@@ -89,8 +89,14 @@ def test_a_field_that_is_longer_than_is_read_is_called_shortened() -> None:
     assert {row.source: row.fate for row in report.rows}["scenario"] is Fate.SHORTENED
 
 
-def test_a_card_for_adults_makes_a_persona_for_adults() -> None:
-    assert imported(json.dumps({**V2, "data": {**DATA, "tags": ["NSFW"]}}).encode())[0].age_rating is AgeRating.ADULT
+@pytest.mark.parametrize("tags", [["NSFW"], ["moss", " R-18 "], ["NSFW 🔞"], "moss, nsfw", ["18禁"], ["Adults Only"]])
+def test_a_card_for_adults_makes_a_persona_for_adults(tags: object) -> None:
+    assert imported(json.dumps({**V2, "data": {**DATA, "tags": tags}}).encode())[0].age_rating is AgeRating.ADULT
+
+
+@pytest.mark.parametrize("tags", [["adulting", "nsfwish"], "moss", None, {"nsfw": True}, [18.5]])
+def test_no_other_tag_does(tags: object) -> None:
+    assert imported(json.dumps({**V2, "data": {**DATA, "tags": tags}}).encode())[0].age_rating is AgeRating.TEEN
 
 
 def test_a_chinese_card_makes_a_chinese_persona() -> None:
@@ -105,6 +111,22 @@ def test_a_chinese_card_makes_a_chinese_persona() -> None:
     assert persona.languages == ("zh",)
     assert persona.traits == ("耐心", "好奇")
     assert persona.greeting.zh is not None
+
+
+def test_the_user_of_a_card_is_whoever_speaks_and_in_a_greeting_everyone_in_the_cards_language() -> None:
+    english = {**FIELDS, "scenario": "{{user}} comes in from the rain.", "first_mes": "Oh, {{user}}, mind the moss!"}
+    persona, _ = imported(json.dumps(english).encode())
+    assert persona.background == "the person speaking comes in from the rain."
+    assert "Oh, everyone, mind the moss!" in persona.greeting.say("en")
+    chinese = {
+        "name": "莎莎",
+        "description": "莎莎是书店老板。",
+        "scenario": "{{user}}推门进来。",
+        "first_mes": "欢迎光临，{{user}}。",
+    }
+    persona, _ = imported(json.dumps(chinese).encode())
+    assert persona.background == "对方推门进来。"
+    assert "欢迎光临，大家。" in persona.greeting.say("zh")
 
 
 def test_a_name_of_hidden_characters_does_no_harm() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from bot.errors import PersonaError
 from bot.personas.cards.container import NAME_CHARS, Card
 from bot.personas.cards.png import refused
-from bot.personas.cards.tidy import READ_CHARS, Tidy, Unsafe, shortened
+from bot.personas.cards.tidy import EVERYONE, READ_CHARS, SOMEONE, Tidy, Unsafe, shortened
 from bot.personas.persona import Language, Persona, persona_of
 from bot.personas.words import CJK, language_of_text
 
@@ -36,7 +36,15 @@ EXAMPLES_READ: Final = 4 * EXAMPLES
 """Some come to nothing when they are tidied."""
 
 TRAITS: Final = 8
-ADULT_TAGS: Final = frozenset({"nsfw", "18+", "adult", "erotic", "smut", "r18", "成人", "限制级"})
+ADULT_TAGS: Final = frozenset(
+    {
+        *("nsfw", "18", "18+", "+18", "r18", "r18+", "adult", "adultsonly", "erotic", "erotica", "explicit", "hentai", "lewd", "porn", "smut"),
+        *("成人", "成人向", "限制级", "限制級", "18禁", "十八禁", "色情"),
+    }
+)  # fmt: skip
+"""Without spaces, hyphens and pictures: `R-18` and `NSFW 🔞` are among them."""
+
+_NO_WORD: Final = re.compile(r"[^\w+]|_")
 
 
 class Fate(StrEnum):
@@ -73,8 +81,10 @@ class _Reading:
     tidy: Tidy
     rows: list[Row] = field(default_factory=list)
 
-    def use(self, source: str, value: object, target: str, *, limit: int = 4_000, keeps_actions: bool = True) -> str:
-        text = self.tidy.text(value, limit=READ_CHARS, keeps_actions=keeps_actions)
+    def use(self, source: str, value: object, target: str, *, limit: int = 4_000) -> str:
+        is_said = target == "greeting"
+        user = EVERYONE if is_said else SOMEONE
+        text = self.tidy.text(value, limit=READ_CHARS, keeps_actions=not is_said, user=user)
         if text:
             is_cut = len(text) > limit or len(str(value)) > READ_CHARS
             self.rows.append(Row(source, Fate.SHORTENED if is_cut else Fate.USED, target))
@@ -116,7 +126,7 @@ def mapped_fields(fields: dict[str, Any], name: str, reading: _Reading) -> dict[
     language = language_of_text(description or name) or (Language.ZH if CJK.search(name) else Language.EN)
     personality = reading.use("personality", fields.get("personality"), "traits", limit=1_600)
     names = {said for key in ("name", "nickname") if (said := _name(fields.get(key)))}
-    greeting = reading.use("first_mes", fields.get("first_mes"), "greeting", limit=600, keeps_actions=False)
+    greeting = reading.use("first_mes", fields.get("first_mes"), "greeting", limit=600)
     notes = reading.use("creator_notes", fields.get("creator_notes"), "about", limit=1_200)
     found: dict[str, Any] = {
         "name": {language.value: name},
@@ -269,7 +279,8 @@ def _turns(block: str, names: Collection[str]) -> Iterable[tuple[bool, str]]:
 
 
 def _rating(tags: object) -> str | None:
-    named = {str(tag).strip().casefold() for tag in tags} if isinstance(tags, list) else set()
+    listed = tags.split(",") if isinstance(tags, str) else tags if isinstance(tags, list) else []
+    named = {_NO_WORD.sub("", str(tag)[:NAME_CHARS].casefold()) for tag in listed}
     return "adult" if named & ADULT_TAGS else None
 
 

@@ -12,7 +12,11 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final
 
-SOMEONE: Final = "the person speaking"
+from bot.personas.words import CJK
+
+SOMEONE: Final = ("the person speaking", "对方")
+EVERYONE: Final = ("everyone", "大家")
+"""What a card's user is here, in English and Chinese: whoever speaks; in a greeting, all who are there."""
 
 READ_CHARS: Final = 16_000
 """Of one text; a persona holds less than half of that. What strangers wrote is looked at so far and no further, so that its length costs nothing."""
@@ -55,12 +59,20 @@ class Tidy:
         self.found: Counter[Unsafe] = Counter()
         self._name = name
 
-    def text(self, value: object, *, keeps_actions: bool = False, limit: int = 4_000) -> str:
+    def text(
+        self,
+        value: object,
+        *,
+        keeps_actions: bool = False,
+        limit: int = 4_000,
+        user: tuple[str, str] = SOMEONE,
+    ) -> str:
         """Plain text of at most `limit` characters, cut after a sentence where that is possible. `keeps_actions`: only the asterisks go."""
         if not isinstance(value, str):
             return ""
         text = self._visible(value)
-        text = _CHAR.sub(lambda _: self._name, _USER.sub(SOMEONE, text))  # a name may hold backslashes
+        text = _USER.sub(user[bool(CJK.search(text))], text)
+        text = _CHAR.sub(lambda _: self._name, text)  # a name may hold backslashes
         text = self._without(_MACRO, text, Unsafe.MACRO)
         text = self._without(_MARKUP, text, Unsafe.MARKUP)
         text = self._actions(text, keeps_actions)
