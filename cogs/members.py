@@ -57,6 +57,7 @@ class Members(commands.Cog):
         self._companion.calls.on_voice_state(member, before, after)
         if before.channel == after.channel or (member.bot and member.id != member.guild.me.id):
             return
+        await self._recast(member.guild)
         if member.id == member.guild.me.id:
             await self._moved(member.guild, before.channel, after.channel)
         elif after.channel is not None:
@@ -151,7 +152,13 @@ class Members(commands.Cog):
         except discord.DiscordException as error:
             _log.warning("panel_not_shown", error=type(error).__name__)
 
-    # ------------------------------------------------------------------ being moved, and going
+    # ------------------------------------------------------------------ who it is, being moved, and going
+
+    async def _recast(self, guild: discord.Guild) -> None:
+        """A member's own persona is for them alone, and a channel's for that channel: who speaks may be somebody else now. To an empty room, nobody."""
+        room = self._companion.calls.room(guild.id)
+        if room is not None and room[1]:
+            await self._companion.recast(guild.id)
 
     async def _moved(self, guild: discord.Guild, before: VoiceChannel | None, after: VoiceChannel | None) -> None:
         """Ourselves: in, over, or out. Whoever puts us out while people are there, means it."""

@@ -16,6 +16,8 @@ from bot.personas.cards.container import read_card
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.stepfun import SpokenReply, tone
+from bot.rehearsal.world import ChannelKind
+from bot.storage.personas import Scope
 
 pytestmark = pytest.mark.rehearsal
 
@@ -51,6 +53,11 @@ async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
 def bot_of(stage: Stage) -> KithBot:
     assert stage.bot is not None
     return stage.bot
+
+
+def persona_of(stage: Stage) -> str | None:
+    status = bot_of(stage).companion.status(stage.guild.guild_id)
+    return status.persona_slug if status is not None else None
 
 
 def is_mute_for_others(interaction: Interaction) -> bool:
@@ -257,3 +264,31 @@ async def test_a_member_has_a_persona_of_their_own_when_alone_and_a_channel_has_
     await until(lambda: "Name: Quill" in str(stage.model.talk.session))
     await stage.run(stage.alice, "persona use", name="default", **{"for": "channel"})
     await until(lambda: "Name: Xiao Yue" in str(stage.model.talk.session))
+
+
+async def test_a_persona_of_ones_own_gives_way_when_somebody_comes_and_is_back_when_they_have_gone(
+    entered: tuple[Stage, MemberVoice],
+) -> None:
+    stage, _ = entered
+    await in_call(stage)
+    await stage.run(stage.alice, "persona use", name="bedtime", **{"for": "me"})
+    await until(lambda: "Name: Wanwan" in str(stage.model.talk.session))
+    await stage.discord.join_voice(stage.guild, stage.ming, stage.lounge)
+    await until(lambda: "Name: Xiao Yue" in str(stage.model.talk.session))
+    assert "as **Xiao Yue**" in (await stage.run(stage.alice, "status")).text
+    await stage.discord.leave_voice(stage.guild, stage.ming.user_id)
+    await until(lambda: "Name: Wanwan" in str(stage.model.talk.session))
+
+
+async def test_moved_to_another_channel_it_is_who_that_channel_chose(entered: tuple[Stage, MemberVoice]) -> None:
+    stage, _ = entered
+    await in_call(stage)
+    garden = stage.world.add_channel(stage.guild, "Garden", ChannelKind.VOICE)
+    await stage.discord.gateway.dispatch(stage.guild.guild_id, "CHANNEL_CREATE", garden.payload())
+    await stage.discord.join_voice(stage.guild, stage.ming, garden)
+    cast = bot_of(stage).companion.cast
+    await cast.choose(stage.guild.guild_id, Scope.CHANNEL, garden.channel_id, "quizhost")
+    await stage.discord.move_bot(stage.guild, garden)
+    await until(lambda: persona_of(stage) == "quizhost")
+    told = [message for message in stage.world.messages.values() if message.channel_id == garden.channel_id]
+    assert "**Quill**" in str(told), "whoever is there reads who it is"
