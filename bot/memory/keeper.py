@@ -185,17 +185,17 @@ class Keeper:
             await erase()
             for call in self._calls(guild_id):
                 call.erased(user_id)
-                call.paused.discard(user_id)
+                call.permission.paused.discard(user_id)
 
     async def pause(self, guild_id: int, user_id: int, is_paused: bool) -> None:
         """Nothing new of the member is kept or proposed, and nothing of what is there is told, until they say so."""
         for call in self._calls(guild_id):
             if is_paused:
-                call.paused.add(user_id)
+                call.permission.paused.add(user_id)
         await self._choices.put(guild_id, user_id, PAUSED, True if is_paused else None)
         for call in self._calls(guild_id):
             if not is_paused:
-                call.paused.discard(user_id)
+                call.permission.paused.discard(user_id)
             call.refresh()
 
     async def is_paused(self, guild_id: int, user_id: int) -> bool:
@@ -222,7 +222,7 @@ class Keeper:
         """The server's settings changed: its open calls go by them from now on. (`remember` and `close` look for themselves.)"""
         mode = (await self._shelves.rules.get(guild_id)).memory
         for call in self._calls(guild_id):
-            call.mode = mode
+            call.permission.mode = mode
 
     async def keep_house(self, now: datetime, guild_ids: Iterable[int]) -> None:
         """Retention: what was not used for as long as each guild says goes; proposals are kept or go as their guild's mode says. Raises `StorageError`."""

@@ -126,7 +126,7 @@ CORES = {
     "realtime": {"link", "probes", "upgrade", "backoff", "writing"},
     "conversation": {"session", "call", "calls", "services"},
     "personas": {"library"},
-    "memory": {"call", "keeper", "chat", "shelves"},
+    "memory": {"call", "keeping", "summing_up", "keeper", "chat", "shelves"},
     "tools": {"toolbox", "reminders", "search", "guarded_http"},
 }
 """Packages of cores, and the modules in them that are shells."""

@@ -23,10 +23,11 @@ from fake_shelves import (
 )
 
 from bot.errors import KithError, ModelError, ModelFault, StorageError
-from bot.memory import call as call_module
-from bot.memory.call import REMEMBERED, CallMemory
+from bot.memory import summing_up
+from bot.memory.call import CallMemory
 from bot.memory.digest import Point
 from bot.memory.keeper import told
+from bot.memory.keeping import REMEMBERED
 from bot.memory.terms import STRICT_DAYS, USUAL_DAYS, Outcome, Recall
 from bot.storage.consent import Scope
 from bot.storage.guilds import MemoryMode
@@ -508,7 +509,7 @@ async def test_no_error_holds_up_the_end_of_a_call(error: Exception) -> None:
 
 
 async def test_a_model_that_thinks_for_ever_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_module, "DIGEST_S", 0.01)
+    monkeypatch.setattr(summing_up, "DIGEST_S", 0.01)
     house = House()
 
     class Thinks:
