@@ -92,6 +92,22 @@ def region_key(settings: Settings) -> str:
     return REGIONS.get(_host(settings.stepfun_url), "provenance-region-unknown")
 
 
+def recipient(settings: Settings) -> str:
+    """Who is told what members say, as hosts in alphabetical order; `local` is the operator's own machine. Agreement is to these and to no others."""
+    if settings.provider == "local":
+        first = [
+            settings.kith_local_url,
+            settings.kith_transcription_url,
+            settings.kith_chat_url,
+            settings.kith_speech_url,
+        ]
+    else:
+        first = [settings.stepfun_url]
+    urls = [url for url in (*first, settings.kith_digest_url) if url]
+    here = {"local"} if settings.provider == "local" and not settings.kith_local_url else set[str]()
+    return ", ".join(sorted(here | {_host(url) for url in urls}))
+
+
 def card_words(texts: Texts, locale: str, card: Provenance) -> str:
     """The card as a message, within Discord's 2 000 characters."""
 

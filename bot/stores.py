@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from bot.provenance import recipient
 from bot.settings import Settings
 from bot.storage.calls import CallLog
 from bot.storage.consent import ConsentLedger
@@ -46,7 +47,7 @@ class Stores:
             await database.close()
             raise
         parts = (
-            ConsentLedger(database),
+            ConsentLedger(database, recipient(settings)),
             GuildSettingsRepository(database),
             PersonaRepository(database),
             CallLog(database),

@@ -46,8 +46,10 @@ def explanation(texts: Texts, locale: str, model: str, settings: GuildSettings) 
     return "\n".join(lines)
 
 
-def agreements(texts: Texts, locale: str, rows: Iterable[Mapping[str, Any]], now: Collection[Scope]) -> str:
-    """A line a scope. `rows`: the ledger's own (`ConsentLedger.export_member`); `now`: what is in force."""
+def agreements(
+    texts: Texts, locale: str, rows: Iterable[Mapping[str, Any]], now: Collection[Scope], sent_to: str
+) -> str:
+    """A line a scope. `rows`: the ledger's own (`ConsentLedger.export_member`); `now`: what is in force; `sent_to`: who would be told now."""
     stored = {row["scope"]: row for row in rows}
     lines = [texts.say(locale, "consent-show-title", version=NOTICE_VERSION)]
     for scope, key in SCOPE_WORDS.items():
@@ -57,10 +59,13 @@ def agreements(texts: Texts, locale: str, rows: Iterable[Mapping[str, Any]], now
         elif scope in now:
             since, version = _when(row["granted_at"]), row["notice_version"]
             lines.append(texts.say(locale, "consent-show-since", scope=words, since=since, version=version))
-        elif row["withdrawn_at"] is None:
-            lines.append(texts.say(locale, "consent-show-older", scope=words, version=row["notice_version"]))
-        else:
+        elif row["withdrawn_at"] is not None:
             lines.append(texts.say(locale, "consent-show-withdrawn", scope=words, since=_when(row["withdrawn_at"])))
+        elif row["notice_version"] == NOTICE_VERSION:
+            before = row["sent_to"] or "?"
+            lines.append(texts.say(locale, "consent-show-elsewhere", scope=words, before=before, present=sent_to))
+        else:
+            lines.append(texts.say(locale, "consent-show-older", scope=words, version=row["notice_version"]))
     return "\n".join(lines)
 
 

@@ -134,7 +134,7 @@ async def show(companion: Companion, interaction: discord.Interaction) -> None:
     await interaction.response.defer(ephemeral=True, thinking=True)
     now = await companion.scopes(member)
     rows = await companion.ledger.export_member(member.guild.id, member.id)
-    words = agreements(companion.texts, locale, rows, now)
+    words = agreements(companion.texts, locale, rows, now, companion.ledger.sent_to)
     await interaction.edit_original_response(content=words, view=Explained(companion, locale, now))
 
 

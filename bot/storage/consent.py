@@ -1,7 +1,7 @@
 """Who agreed to be heard: the ledger that the media plane asks before it decrypts anything.
 
 `allowed` is answered from memory, at once, and fails closed: a guild that was not loaded has nobody who agreed, and agreement to an
-older notice is none. Agreement counts from its commit on; withdrawal counts from the call on, before the disk is even asked, and
+older notice, or to another recipient of what is said, is none. Agreement counts from its commit on; withdrawal counts from the call on, before the disk is even asked, and
 wins over an agreement that is still on its way. A withdrawal that could not be written stays in force here and is written at the next chance.
 
 Proof: as long as a member is heard or anything is kept of them, the row says which notice they agreed to, when, and when they took it back. Who is
@@ -24,7 +24,7 @@ from bot.storage.database import Database
 from bot.storage.tables import ConsentRow
 
 NOTICE_VERSION: Final = 2
-"""Raised whenever `consent-explain` changes in substance (model, region, what is kept): then everyone is asked anew."""
+"""Raised whenever `consent-explain` changes in substance: then everyone is asked anew."""
 
 
 class Scope(StrEnum):
@@ -45,8 +45,10 @@ class ConsentLedger(Aggregate):
     name: ClassVar = "consent"
     tables: ClassVar = (ConsentRow,)
 
-    def __init__(self, database: Database, notice_version: int = NOTICE_VERSION) -> None:
+    def __init__(self, database: Database, sent_to: str, notice_version: int = NOTICE_VERSION) -> None:
+        """`sent_to`: who is told what members say (`bot.provenance.recipient`). Nobody agreed to another."""
         super().__init__(database)
+        self.sent_to = sent_to
         self._notice_version = notice_version
         self._granted: dict[int, set[Subject]] = {}
         self._unsaved: dict[Subject, datetime] = {}
@@ -78,6 +80,7 @@ class ConsentLedger(Aggregate):
                         ConsentRow.guild_id == guild_id,
                         ConsentRow.withdrawn_at.is_(None),
                         ConsentRow.notice_version == self._notice_version,
+                        ConsentRow.sent_to == self.sent_to,
                         ConsentRow.scope.in_([scope.value for scope in Scope]),
                     )
                 )
@@ -86,7 +89,7 @@ class ConsentLedger(Aggregate):
             self._granted[guild_id] = valid - withdrawn - self._unsaved.keys()
 
     async def allow(self, guild_id: int, user_id: int, scope: Scope = Scope.LISTEN) -> None:
-        """The member agrees to the present notice. Raises `StorageError`, and then nothing has changed."""
+        """The member agrees to the present notice and recipient. Raises `StorageError`, and then nothing has changed."""
         subject = (guild_id, user_id, scope)
         asked_at = self._withdrawals[subject]
         await self.load(guild_id)
@@ -100,6 +103,7 @@ class ConsentLedger(Aggregate):
                         user_id=user_id,
                         scope=scope.value,
                         notice_version=self._notice_version,
+                        sent_to=self.sent_to,
                         granted_at=datetime.now(UTC),
                         withdrawn_at=None,
                     )
@@ -167,6 +171,7 @@ class ConsentLedger(Aggregate):
                 {
                     "scope": row.scope,
                     "notice_version": row.notice_version,
+                    "sent_to": row.sent_to,
                     "granted_at": row.granted_at.isoformat(),
                     "withdrawn_at": row.withdrawn_at.isoformat() if row.withdrawn_at else None,
                 }

@@ -146,6 +146,7 @@ class ConsentRow(Table):
     user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     scope: Mapped[str] = mapped_column(String(16), primary_key=True)
     notice_version: Mapped[int] = mapped_column(SmallInteger)
+    sent_to: Mapped[str] = mapped_column(Text)
     granted_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
 

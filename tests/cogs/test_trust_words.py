@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.provenance import card_words, provenance, region_key
+from bot.provenance import card_words, provenance, recipient, region_key
 from bot.receipt import by_model, kept_lines, money, seconds, sent_lines
 from bot.settings import Settings, load_settings
 from bot.storage.consent import NOTICE_VERSION, Scope
@@ -146,6 +146,35 @@ def test_a_local_card_names_every_service_that_hears_and_promises_nothing_for_it
     assert "espeak-ng" in alone
 
 
+RECIPIENTS: list[tuple[dict[str, str], str]] = [
+    ({"kith_provider": "local"}, "local"),
+    ({"kith_provider": "local", "kith_local_url": "ws://10.0.0.7:8000/v1/realtime"}, "10.0.0.7"),
+    ({"kith_provider": "local", "kith_chat_url": "https://chat.example/v1"}, "chat.example, local"),
+    (
+        {"kith_provider": "stepfun", "stepfun_api_key": "k", "stepfun_url": "wss://api.stepfun.com/v1/realtime"},
+        "api.stepfun.com",
+    ),
+    (
+        {"kith_provider": "stepfun", "stepfun_api_key": "k", "stepfun_url": "wss://api.stepfun.ai/v1/realtime"},
+        "api.stepfun.ai",
+    ),
+    (
+        {
+            "kith_provider": "stepfun",
+            "stepfun_api_key": "k",
+            "stepfun_url": "wss://api.stepfun.ai/v1",
+            "kith_digest_url": "https://a.example/v1",
+        },
+        "a.example, api.stepfun.ai",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), RECIPIENTS)
+def test_agreement_is_to_every_host_that_is_told_what_a_member_says(changes: dict[str, str], expected: str) -> None:
+    assert recipient(settings_of(**changes)) == expected
+
+
 @pytest.mark.parametrize(
     ("url", "key"),
     [
@@ -171,12 +200,26 @@ def test_the_explanation_fits_a_message_with_any_model_and_says_how_it_is_here(m
     assert "/privacy erase" in words or "/隐私 删除" in words
 
 
+AGREED = {
+    "scope": "listen",
+    "notice_version": NOTICE_VERSION,
+    "sent_to": "local",
+    "granted_at": "2026-01-01T00:00:00+00:00",
+    "withdrawn_at": None,
+}
+
+
 def test_agreement_to_an_older_notice_is_told_as_none() -> None:
-    row = {"scope": "listen", "notice_version": 1, "granted_at": "2026-01-01T00:00:00+00:00", "withdrawn_at": None}
-    words = agreements(TEXTS, "en", [row], frozenset())
+    row = {**AGREED, "notice_version": 1}
+    words = agreements(TEXTS, "en", [row], frozenset(), "local")
     assert "no longer" in words
     assert f"number {NOTICE_VERSION}" in words
-    assert "**yes**" in agreements(TEXTS, "en", [{**row, "notice_version": NOTICE_VERSION}], {Scope.LISTEN})
+    assert "**yes**" in agreements(TEXTS, "en", [AGREED], {Scope.LISTEN}, "local")
+
+
+def test_agreement_to_another_recipient_is_told_as_none_with_both() -> None:
+    words = agreements(TEXTS, "en", [AGREED], frozenset(), "api.example.org")
+    assert "**no longer**: you agreed to its going to local, and now it would go to api.example.org" in words
 
 
 @pytest.mark.parametrize("value", ["", "everything", "LISTEN", "../listen"])

@@ -58,7 +58,7 @@ class House:
         self.guild: Any = SimpleNamespace(id=GUILD, me=SimpleNamespace(id=ME), preferred_locale="en-US")
         self.guild.get_member = lambda user_id: self.member(user_id) if user_id in NAMES else None
         self.channel: Any = SimpleNamespace(id=7, guild=self.guild, members=[])
-        self.ledger = ConsentLedger(database)
+        self.ledger = ConsentLedger(database, "local")
         self.guilds = GuildSettingsRepository(database)
         self.memories = MemoryRepository(database, vault)
         self.digester = SlowDigester()

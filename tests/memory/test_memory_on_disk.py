@@ -32,7 +32,7 @@ class Disk:
 
     def __init__(self, database: Database, vault: Vault, folder: Path) -> None:
         self.folder = folder
-        self.ledger = ConsentLedger(database)
+        self.ledger = ConsentLedger(database, "local")
         self.guilds = GuildSettingsRepository(database)
         self.digester = ScriptedDigester()
         memories, recaps = MemoryRepository(database, vault), RecapRepository(database, vault)

@@ -35,7 +35,7 @@ MEMBER_COLUMNS = ("user_id", "subject_id", "speaker_id", "made_by")
 def estate_of(database: Database, vault: Vault) -> Estate:
     """Of all the aggregates that there are: a test compares it with the subclasses of `Aggregate`."""
     aggregates: list[Aggregate] = [
-        ConsentLedger(database),
+        ConsentLedger(database, "local"),
         MemoryRepository(database, vault),
         RecapRepository(database, vault),
         ReminderRepository(database, vault),

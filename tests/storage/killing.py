@@ -40,7 +40,7 @@ def write_forever(url: str, acknowledged: str, seed: int) -> None:
 async def _write(url: str, acknowledged: Path, chance: random.Random) -> None:
     database = await Database.open(url)
     vault = await Vault.open(database, KEY)
-    ledger, guilds = ConsentLedger(database), GuildSettingsRepository(database)
+    ledger, guilds = ConsentLedger(database, "local"), GuildSettingsRepository(database)
     memories, usage = MemoryRepository(database, vault), UsageLedger(database)
     await ledger.load(GUILD)
     with acknowledged.open("a", buffering=1) as told:

@@ -167,7 +167,7 @@ async def test_who_is_erased_is_heard_no_more_before_the_disk_is_asked(database:
     assert not any(ledger.allowed(HERE, ALICE, scope) for scope in Scope)
     assert ledger.allowed(HERE, BEN)
     await ledger.save()
-    restarted = ConsentLedger(database)
+    restarted = ConsentLedger(database, "local")
     await restarted.load(HERE)
     assert restarted.who(HERE) == {BEN}
     assert await restarted.export_member(HERE, ALICE) == []
@@ -181,7 +181,7 @@ async def test_who_was_erased_may_agree_anew(database: Database, vault: Vault) -
     await ledger.allow(HERE, ALICE)
     await ledger.save()
     assert ledger.allowed(HERE, ALICE)
-    restarted = ConsentLedger(database)
+    restarted = ConsentLedger(database, "local")
     await restarted.load(HERE)
     assert restarted.allowed(HERE, ALICE)
 

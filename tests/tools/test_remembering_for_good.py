@@ -53,7 +53,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[Servers]:
     try:
         vault, ledger, guilds = (
             await Vault.open(database, bytes(32)),
-            ConsentLedger(database),
+            ConsentLedger(database, "local"),
             GuildSettingsRepository(database),
         )
         for guild_id in (GUILD, OTHER):

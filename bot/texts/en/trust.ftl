@@ -84,6 +84,7 @@ consent-show-title = **What you agreed to on this server** (the present notice i
 consent-show-since = • { $scope }: **yes**, since <t:{ $since }:f>, notice { $version }
 consent-show-withdrawn = • { $scope }: no, taken back on <t:{ $since }:f>
 consent-show-older = • { $scope }: **no longer**: you agreed to notice { $version }, which has changed since. Please read the new one and say it again.
+consent-show-elsewhere = • { $scope }: **no longer**: you agreed to its going to { $before }, and now it would go to { $present }. Please say it again if that is all right with you.
 consent-show-never = • { $scope }: no
 consent-scope-listen = that I hear you
 consent-scope-remember = that I remember you

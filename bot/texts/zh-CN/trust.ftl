@@ -84,6 +84,7 @@ consent-show-title = **你在本服务器同意过的**（现在的说明是第 
 consent-show-since = • { $scope }：**是**，从 <t:{ $since }:f> 起，第 { $version } 版说明
 consent-show-withdrawn = • { $scope }：否，已在 <t:{ $since }:f> 收回
 consent-show-older = • { $scope }：**不再有效**：你同意的是第 { $version } 版说明，后来它改了。请读一读新的，再说一次。
+consent-show-elsewhere = • { $scope }：**不再有效**：你同意的是发给 { $before }，现在会发给 { $present }。如果可以，请再说一次。
 consent-show-never = • { $scope }：否
 consent-scope-listen = 让 Kith 听到我
 consent-scope-remember = 让 Kith 记住我
