@@ -1,6 +1,6 @@
 """The database: opened, brought to the newest schema, or refused with a sentence that says why and what to do.
 
-Opening goes in steps: the folder is made; the file is looked over (`quick_check`); a schema of a newer Kith and a file of another
+Opening goes in steps: the folder is made; the file is taken (`lock`) and looked over (`quick_check`); a schema of a newer Kith and a file of another
 program are refused; migrations run, each in a transaction of its own, so that a crash leaves the old schema or the new one.
 
 SQLite is used through a single connection: one writer, so nobody waits for a lock and nobody else checkpoints, which keeps us clear
@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 import structlog
 from sqlalchemy import Connection, event, make_url
@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from bot.errors import StorageError
+from bot.storage.lock import hold
 from bot.storage.schema import bring_to_head
 
 WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -46,8 +47,9 @@ _log = structlog.get_logger(__name__)
 class Database:
     """An open database of the newest schema. Make one with `open`, give it to the repositories, `close` it last."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, held: IO[bytes] | None = None) -> None:
         self._engine = engine
+        self._held = held  # nobody else opens the file meanwhile
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._scrubbed_at: float | None = None
         self.is_scrub_due = False
@@ -58,8 +60,16 @@ class Database:
         """Open and migrate. Raises `StorageError`."""
         address = parse_address(url)
         path = sqlite_path(address)
-        if path is not None:
-            await asyncio.to_thread(_make_folder, path)
+        held = await asyncio.to_thread(_prepare, path) if path is not None else None
+        try:
+            return await cls._opened(address, path, held)
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+
+    @classmethod
+    async def _opened(cls, address: URL, path: Path | None, held: IO[bytes] | None) -> Self:
         was_cut_short = path is not None and _has_log(path)
         engine = create_engine(address)
         try:
@@ -80,7 +90,7 @@ class Database:
                 fixed_in="3.51.3",
                 kept_clear_by="one writer",
             )
-        database = cls(engine)
+        database = cls(engine, held)
         if was_cut_short:
             await database._make_good()
         return database
@@ -135,13 +145,16 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self._held is not None:
+            self._held.close()
 
 
 def parse_address(url: str) -> URL:
     """Raises `StorageError` for what is no SQLAlchemy address of an asynchronous driver."""
     try:
         address = make_url(url)
-        is_async = bool(address.get_dialect().is_async)
+        dialect = address.get_dialect()
+        is_async = bool(dialect.is_async)
     except (ArgumentError, SQLAlchemyError, ModuleNotFoundError):
         raise StorageError(
             "KITH_DATABASE_URL is not an address that can be opened; expected one like sqlite+aiosqlite:///data/kith.sqlite3"
@@ -150,6 +163,12 @@ def parse_address(url: str) -> URL:
         raise StorageError(
             f"KITH_DATABASE_URL names the driver {address.drivername}, which blocks; expected sqlite+aiosqlite:///… or another asynchronous one"
         )
+    try:
+        dialect.import_dbapi()
+    except ImportError:
+        raise StorageError(
+            f"KITH_DATABASE_URL names the driver {address.drivername}, which is not installed. For PostgreSQL: pip install 'kith[postgres]'"
+        ) from None
     return address
 
 
@@ -186,11 +205,20 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _make_folder(path: Path) -> None:
+def _prepare(path: Path) -> IO[bytes]:
+    """The folder is made, and the file is ours alone."""
+    check_is_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"The folder {path.parent} for the database cannot be made: {error.strerror}.") from error
+    return hold(path)
+
+
+def check_is_file(path: Path) -> None:
+    """Raises `StorageError` for a folder."""
+    if path.is_dir():
+        raise StorageError(f"The database {path} is a folder; expected a file in it, such as {path / 'kith.sqlite3'}.")
 
 
 def _has_log(path: Path) -> bool:

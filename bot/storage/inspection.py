@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.errors import StorageError
-from bot.storage.database import look_over, parse_address, sqlite_path, why_not
+from bot.storage.database import check_is_file, look_over, parse_address, sqlite_path, why_not
 from bot.storage.schema import newest_revision, revision_of
 
 
@@ -36,6 +36,7 @@ def _not_there_yet(path: Path) -> str:
 
 
 def _inspect_file(address: URL, path: Path) -> str:
+    check_is_file(path)
     if not os.access(path, os.W_OK):
         raise StorageError(f"The database {path} may not be written to. Check the rights on file and folder.")
     engine = create_sync_engine(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,33 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="data"):
         await Database.open(f"sqlite+aiosqlite:///{tmp_path}/data/kith.sqlite3")
+
+
+async def test_a_folder_is_no_database(database_url: str) -> None:
+    file_of(database_url).mkdir(parents=True)
+    for opening in (Database.open(database_url), inspect_database(database_url)):
+        with pytest.raises(StorageError, match="is a folder; expected a file"):
+            await opening
+
+
+async def test_a_driver_that_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    url = "postgresql+asyncpg://kith:secret@localhost/kith"
+    for opening in (Database.open(url), inspect_database(url)):
+        with pytest.raises(StorageError, match=r"postgresql\+asyncpg, which is not installed.*kith\[postgres\]"):
+            await opening
+
+
+async def test_a_second_process_is_refused_a_file_that_the_first_has_open(database_url: str) -> None:
+    opening = f"import asyncio; from bot.storage.database import Database; asyncio.run(Database.open({database_url!r}))"
+    database = await Database.open(database_url)
+    second = await asyncio.create_subprocess_exec(sys.executable, "-c", opening, stderr=asyncio.subprocess.PIPE)
+    _, told = await second.communicate()
+    assert "StorageError: The database" in told.decode()
+    assert "is in use by another Kith. Stop that one first." in told.decode()
+    assert "newest schema" in await inspect_database(database_url), "looking needs no lock"
+    await database.close()
+    await (await Database.open(database_url)).close()
 
 
 async def test_looking_at_a_database_changes_nothing(database_url: str) -> None:

@@ -146,7 +146,7 @@ async def test_our_own_key_file_is_replaced_where_it_is(database_url: str, tmp_p
     assert "1 servers" in await rotate_master_key(settings, None)
     assert master_key(settings) != old
     assert await texts_with(database_url, master_key(settings)) == ["likes moss"]
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"kith.sqlite3", "master.key"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"kith.sqlite3", "kith.sqlite3.lock", "master.key"}
 
 
 async def test_a_rotation_that_was_cut_short_is_finished_by_another(
