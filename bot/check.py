@@ -27,7 +27,7 @@ from bot.realtime.upgrade import open_socket
 from bot.settings import Settings
 from bot.storage.inspection import inspect_database
 from bot.storage.keys import inspect_keys
-from bot.storage.master_key import key_file, master_key
+from bot.storage.master_key import check_not_lost, key_file, master_key
 
 TOKEN_SHAPE: Final = re.compile(r"^[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}$")
 DISCORD_API: Final = "https://discord.com/api/v10"
@@ -129,6 +129,7 @@ async def check_keys(settings: Settings) -> Finding:
     path = key_file(settings.kith_database_url)
     try:
         if settings.kith_master_key is None and path is not None and not path.exists():
+            check_not_lost(settings)
             await inspect_keys(settings.kith_database_url, NO_KEY)
             return Finding("master key", True, f"{path} does not exist yet; it is made at the first start.")
         return Finding("master key", True, f"{await inspect_keys(settings.kith_database_url, master_key(settings))}.")

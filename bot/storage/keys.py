@@ -120,6 +120,7 @@ async def rotate_master_key(settings: Settings, new_key_file: Path | None) -> st
     Where the master key is our own file beside the database, that file gets the new key. Where a setting gives it, FILE is read, or made
     with a new key, and the operator gives it to the setting. Raises `SettingError`, `StorageError`.
     """
+    must_be_there(settings.kith_database_url)
     own = key_file(settings.kith_database_url)
     is_own = settings.kith_master_key is None and own is not None
     if is_own == (new_key_file is not None):
@@ -170,8 +171,16 @@ async def discard(url: str) -> SealedRows:
     return SealedRows(*counts)
 
 
+def must_be_there(url: str) -> None:
+    """Raises `StorageError` for an address without a file: whoever mistypes it is not to read that all is done."""
+    path = sqlite_path(parse_address(url))
+    if path is not None and not path.exists():
+        raise StorageError(f"There is no database {path}. KITH_DATABASE_URL says where it is; nothing was changed.")
+
+
 @asynccontextmanager
 async def _opened(url: str) -> AsyncIterator[Database]:
+    must_be_there(url)
     database = await Database.open(url)
     try:
         yield database

@@ -36,9 +36,16 @@ def master_key(settings: Settings) -> bytes:
         return _without_a_file(settings.kith_database_url)
     if path.exists():
         return read_key(path)
-    if _has_guild_keys(settings.kith_database_url):
-        raise SettingError(f"The master key {path} is gone, and the database holds what was sealed with it. {WAY_OUT}")
+    check_not_lost(settings)
     return write_key(path, secrets.token_bytes(KEY_BYTES))
+
+
+def check_not_lost(settings: Settings) -> None:
+    """Raises `SettingError` where our own file is gone and something was sealed with it."""
+    path = key_file(settings.kith_database_url)
+    is_own = settings.kith_master_key is None and path is not None
+    if is_own and path is not None and not path.exists() and _has_guild_keys(settings.kith_database_url):
+        raise SettingError(f"The master key {path} is gone, and the database holds what was sealed with it. {WAY_OUT}")
 
 
 def key_file(url: str) -> Path | None:

@@ -94,6 +94,7 @@ async def test_a_lost_master_key_is_told_with_the_way_out(tmp_path: Path) -> Non
     (tmp_path / "master.key").unlink()
     lost = await check_keys(settings)
     assert not lost.is_right
+    assert f"The master key {tmp_path}/master.key is gone" in lost.sentence
     assert "kith keys discard" in lost.sentence
 
 

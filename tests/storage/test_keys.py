@@ -169,6 +169,21 @@ async def test_a_rotation_that_was_cut_short_is_finished_by_another(
     assert await texts_with(database_url, master_key(settings)) == ["likes moss"]
 
 
+async def test_where_no_database_is_nothing_is_made_and_nothing_said_to_be_done(
+    database_url: str, tmp_path: Path
+) -> None:
+    config = settings_for(database_url)
+    for doing in (
+        rotate_master_key(config, None),
+        rotate(database_url, OLD, NEW),
+        sealed_rows(database_url),
+        discard(database_url),
+    ):
+        with pytest.raises(StorageError, match=r"There is no database .*kith\.sqlite3"):
+            await doing
+    assert {path.name for path in tmp_path.iterdir()} == set()
+
+
 async def test_a_key_from_a_setting_is_changed_into_one_of_another_file(database_url: str, tmp_path: Path) -> None:
     await keep_something(database_url, OLD)
     with pytest.raises(SettingError, match="expected a FILE"):
@@ -205,6 +220,7 @@ def test_whatever_is_done_to_the_key_what_was_kept_opens_or_was_given_up(
         folder = tmp_path_factory.mktemp("keys")
         config = settings_for(f"sqlite+aiosqlite:///{folder}/kith.sqlite3")
         url, kept = config.kith_database_url, 0
+        await (await Database.open(url)).close()
         for guild, deed in enumerate(deeds):
             if deed == "keep":
                 await keep_something(url, master_key(config), guild)
