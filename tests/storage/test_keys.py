@@ -44,6 +44,10 @@ async def keep_something(url: str, key: bytes, guild: int = 5) -> None:
     await database.close()
 
 
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 async def texts_with(url: str, key: bytes, guild: int = 5) -> list[str]:
     database = await Database.open(url)
     try:
@@ -181,7 +185,7 @@ async def test_where_no_database_is_nothing_is_made_and_nothing_said_to_be_done(
     ):
         with pytest.raises(StorageError, match=r"There is no database .*kith\.sqlite3"):
             await doing
-    assert {path.name for path in tmp_path.iterdir()} == set()
+    assert names_in(tmp_path) == set()
 
 
 async def test_a_key_from_a_setting_is_changed_into_one_of_another_file(database_url: str, tmp_path: Path) -> None:
