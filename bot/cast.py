@@ -17,11 +17,11 @@ from bot.card_exchange import GivenOut, brought, given_out
 from bot.errors import PersonaError, StorageError
 from bot.personas.cards.files import CardFiles, Format
 from bot.personas.cards.reading import CardReport
-from bot.personas.draft import Draft, drafted, slug_for
+from bot.personas.draft import Draft, draft_of, drafted, slug_for
 from bot.personas.library import Library
 from bot.personas.persona import Persona, document_of, parse_document
 from bot.storage.guild_repository import GuildSettingsRepository
-from bot.storage.personas import PersonaRepository, Scope, StoredFiles, StoredPersona
+from bot.storage.personas import Decision, PersonaRepository, Scope, StoredFiles, StoredPersona, mark_of
 
 GUILDS_KEPT: Final = 256
 NOBODY: Final = "default"
@@ -32,11 +32,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A persona of a server's own."""
+    """A persona of a server's own. `mark`: of this version; whoever approves, approves what they saw."""
 
     persona: Persona
     made_by: int
     is_approved: bool
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Cast:
         self._guilds = guilds
         self._default = default
         self._made: OrderedDict[int, dict[str, Made]] = OrderedDict()
+        self._changing = asyncio.Lock()  # one change after the other: the second builds on the first
 
     # ------------------------------------------------------------------ who there is
 
@@ -147,17 +149,23 @@ class Cast:
         made, _ = await self._add(guild_id, persona, None, made_by, may_approve)
         return made
 
-    async def edit(self, guild_id: int, slug: str, draft: Draft, *, may_approve: bool) -> Made:
-        """Raises `KithError`; then everything is as it was."""
-        before = await self.own(guild_id, slug)
-        persona = drafted(draft, before.persona.slug, self._voice(), before.persona)
-        is_approved = may_approve or (before.is_approved and not (await self._guilds.get(guild_id)).approves_personas)
-        document = document_of(persona)
-        if not await self._repository.change(guild_id, persona.slug, document, is_approved=is_approved):
+    async def edit(self, guild_id: int, slug: str, draft: Draft, shown: Draft, *, may_approve: bool) -> Made:
+        """`shown`: what the form began with; only what differs from it is changed. Raises `KithError`; then everything is as it was.
+
+        Whoever may approve approves by editing, if what waits is what they were shown.
+        """
+        async with self._changing:
+            before = await self.own(guild_id, slug)
+            persona = drafted(draft, before.persona.slug, self._voice(), before.persona, shown)
+            asks = (await self._guilds.get(guild_id)).approves_personas
+            has_seen = before.is_approved or draft_of(before.persona) == shown
+            is_approved = (may_approve and has_seen) or (before.is_approved and not asks)
+            document = document_of(persona)
+            is_done = await self._repository.change(guild_id, persona.slug, document, is_approved=is_approved)
             self._made.pop(guild_id, None)
+        if not is_done:
             raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
-        self._made.pop(guild_id, None)
-        return Made(persona, before.made_by, is_approved)
+        return Made(persona, before.made_by, is_approved, mark_of(document))
 
     async def take_in(self, guild_id: int, data: bytes, filename: str, made_by: int, *, may_approve: bool) -> Imported:
         """A card, or a persona file, from a stranger's bytes. Raises `KithError`; then nothing was kept."""
@@ -178,19 +186,22 @@ class Cast:
         """The picture that came with the card of one of the server's own: PNG, JPEG or WebP. Raises `StorageError`."""
         return await self._repository.picture(guild_id, slug) if slug in await self.made(guild_id) else None
 
-    async def approve(self, guild_id: int, slug: str) -> Persona:
-        """Raises `PersonaError` when nothing of that name waits (any more)."""
-        is_done = await self._repository.approve(guild_id, slug)
-        self._made.pop(guild_id, None)
-        if not is_done:
-            raise PersonaError("nothing of that name waits", key="error-persona-settled")
+    async def approve(self, guild_id: int, slug: str, mark: str) -> Persona:
+        """Raises `PersonaError` when nothing of that name waits (any more), or something else does."""
+        await self._decide(guild_id, slug, mark, is_approved=True)
         return (await self.own(guild_id, slug)).persona
 
-    async def decline(self, guild_id: int, slug: str) -> None:
-        is_done = await self._repository.delete(guild_id, slug, only_waiting=True)
+    async def decline(self, guild_id: int, slug: str, mark: str) -> None:
+        """Raises `PersonaError` as `approve` does."""
+        await self._decide(guild_id, slug, mark, is_approved=False)
+
+    async def _decide(self, guild_id: int, slug: str, mark: str, *, is_approved: bool) -> None:
+        decision = await self._repository.decide(guild_id, slug, mark, is_approved=is_approved)
         self._made.pop(guild_id, None)
-        if not is_done:
+        if decision is Decision.SETTLED:
             raise PersonaError("nothing of that name waits", key="error-persona-settled")
+        if decision is Decision.CHANGED:
+            raise PersonaError("it was changed since", key="error-persona-changed")
 
     async def delete(self, guild_id: int, slug: str) -> None:
         """With every choice of it. Raises `PersonaError`."""
@@ -214,10 +225,11 @@ class Cast:
     ) -> tuple[Made, bool]:
         """Answers also whether there was room for the files."""
         is_approved = may_approve or not (await self._guilds.get(guild_id)).approves_personas
-        stored = StoredPersona(persona.slug, document_of(persona), card, made_by, is_approved)
+        document = document_of(persona)
+        stored = StoredPersona(persona.slug, document, card, made_by, is_approved)
         had_room = await self._repository.add(guild_id, stored, files)
         self._made.pop(guild_id, None)
-        return Made(persona, made_by, is_approved), had_room
+        return Made(persona, made_by, is_approved, mark_of(document)), had_room
 
     async def _free_slug(self, guild_id: int, name: str) -> str:
         return slug_for(name, {NOBODY, *self.library.slugs(), *await self.made(guild_id)})
@@ -235,5 +247,5 @@ def _parsed(stored: list[StoredPersona]) -> dict[str, Made]:
         except PersonaError:
             _log.warning("persona_not_understood", slug=one.slug)
             continue
-        found[one.slug] = Made(persona, one.made_by, one.is_approved)
+        found[one.slug] = Made(persona, one.made_by, one.is_approved, mark_of(one.document))
     return found

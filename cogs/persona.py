@@ -12,7 +12,8 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.cast import NOBODY, Made
-from bot.errors import KithError
+from bot.conversation.instructions import compose
+from bot.errors import KithError, PersonaError
 from bot.faults import tell_alone
 from bot.personas.cards.files import Format
 from bot.personas.cards.tidy import shortened
@@ -154,16 +155,17 @@ class Persona(
     async def about_persona(self, interaction: discord.Interaction, name: str) -> None:
         member = member_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        persona = await self._companion.cast.find(member.guild.id, name)
+        persona, waits = await self._known(interaction, member, name)
         shown = shortened(about(self._texts, interaction.locale.value, persona), MESSAGE_LIMIT)
+        files = [discord.File(io.BytesIO(compose(persona).encode()), f"{persona.slug}.txt")] if waits else []
         is_shown = may_show_picture(persona, interaction.channel)
         picture = await self._companion.cast.picture(member.guild.id, persona.slug) if is_shown else None
         file = picture_file(persona.slug, picture) if picture is not None else None
         if file is None:
-            await interaction.edit_original_response(content=shown)
+            await interaction.edit_original_response(content=shown, attachments=files)
             return
         embed = discord.Embed(description=shown).set_thumbnail(url=f"attachment://{file.filename}")
-        await interaction.edit_original_response(embed=embed, attachments=[file])
+        await interaction.edit_original_response(embed=embed, attachments=[file, *files])
 
     @app_commands.command(
         name=worded("command-persona-audition"), description=worded("command-persona-audition-description")
@@ -214,17 +216,17 @@ class Persona(
     async def edit(self, interaction: discord.Interaction, name: str) -> None:
         member = member_of(interaction)
         made = await self._own(interaction, member, name)
-        slug = made.persona.slug
+        slug, shown = made.persona.slug, draft_of(made.persona)
 
         async def submit(later: discord.Interaction, draft: Draft) -> None:
             await later.response.defer(thinking=True)
             await self._own(later, member_of(later), slug)
             may_approve = await may_choose(self._companion, member_of(later), later.permissions)
-            changed = await self._companion.cast.edit(member.guild.id, slug, draft, may_approve=may_approve)
+            changed = await self._companion.cast.edit(member.guild.id, slug, draft, shown, may_approve=may_approve)
             await self._companion.recast(member.guild.id)
             await self._tell_made(later, later.locale.value, changed, may_approve)
 
-        form = PersonaForm(self._companion, interaction.locale.value, submit, draft_of(made.persona))
+        form = PersonaForm(self._companion, interaction.locale.value, submit, shown)
         await interaction.response.send_modal(form)
 
     @app_commands.command(
@@ -245,15 +247,30 @@ class Persona(
         kept = "persona-kept" if may_choose else "persona-kept-alone"
         key = kept if made.is_approved else "persona-waits"
         told = self._texts.say(locale, key, name=made.persona.name_in(locale), slug=made.persona.slug)
-        view = discord.utils.MISSING if made.is_approved else approval(self._companion, locale, made.persona.slug)
+        view = discord.utils.MISSING if made.is_approved else approval(self._companion, locale, made)
         await interaction.edit_original_response(content=told, view=view)
 
     async def _own(self, interaction: discord.Interaction, member: discord.Member, name: str) -> Made:
         """One of the server's own that this member may change: its maker, or who may choose the persona. Raises `KithError`."""
         made = await self._companion.cast.own(member.guild.id, name)
-        if made.made_by != member.id and not await may_choose(self._companion, member, interaction.permissions):
+        if not await self._may_change(interaction, member, made):
             raise KithError("neither its maker nor a manager", key="error-persona-not-yours")
         return made
+
+    async def _known(
+        self, interaction: discord.Interaction, member: discord.Member, name: str
+    ) -> tuple[Character, bool]:
+        """Who is asked after, and whether they wait: such are for their maker, and for whoever may approve them. Raises `PersonaError`."""
+        try:
+            return await self._companion.cast.find(member.guild.id, name), False
+        except PersonaError:
+            made = (await self._companion.cast.made(member.guild.id)).get(name.strip().casefold())
+            if made is None or not await self._may_change(interaction, member, made):
+                raise
+            return made.persona, True
+
+    async def _may_change(self, interaction: discord.Interaction, member: discord.Member, made: Made) -> bool:
+        return made.made_by == member.id or await may_choose(self._companion, member, interaction.permissions)
 
     async def _current(self, member: discord.Member) -> Character:
         status = self._companion.status(member.guild.id)
@@ -293,12 +310,20 @@ class Persona(
     # ------------------------------------------------------------------ completion
 
     @use_persona.autocomplete("name")
-    @about_persona.autocomplete("name")
     @audition_persona.autocomplete("name")
     @export_persona.autocomplete("name")
     async def _complete(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
         everyone = await self._companion.cast.all(interaction.guild_id or 0)
         return choices(interaction.locale.value, everyone, typed)
+
+    @about_persona.autocomplete("name")
+    async def _complete_known(self, interaction: discord.Interaction, typed: str) -> list[Choice[str]]:
+        member = member_of(interaction)
+        everyone = await self._companion.cast.all(member.guild.id)
+        own = await self._companion.cast.made(member.guild.id)
+        waiting = [one for one in own.values() if not one.is_approved]
+        shown = [one.persona for one in waiting if await self._may_change(interaction, member, one)]
+        return choices(interaction.locale.value, (*shown, *everyone), typed)
 
     @edit.autocomplete("name")
     @delete.autocomplete("name")

@@ -120,5 +120,5 @@ async def take_in(companion: Companion, interaction: discord.Interaction, attach
     if imported.report is not None:
         files = files_of(texts, locale, imported.files, had_room=imported.had_room) if imported.files else []
         told = f"{told}\n{report_of(texts, locale, imported.report, files)}"
-    view = discord.utils.MISSING if made.is_approved else approval(companion, locale, made.persona.slug)
+    view = discord.utils.MISSING if made.is_approved else approval(companion, locale, made)
     await interaction.edit_original_response(content=told[:MESSAGE_LIMIT], view=view)

@@ -14,6 +14,7 @@ from discord import ButtonStyle, TextStyle, ui
 from discord.ext import commands
 
 from bot.app import Companion, KithBot, answer_fault
+from bot.cast import Made
 from bot.errors import KithError
 from bot.personas.draft import LINE_LIMIT, NAME_LIMIT, PHRASES_LIMIT, TEXT_LIMIT, Draft
 from bot.personas.scenes import WORDS_LIMIT
@@ -137,21 +138,24 @@ class ForgottenForms(commands.Cog):
 
 
 class ApprovalButton(
-    ui.DynamicItem[ui.Button[ui.View]], template=r"kith:persona:(?P<verdict>approve|decline):(?P<slug>[a-z0-9-]{1,48})"
+    ui.DynamicItem[ui.Button[ui.View]],
+    template=r"kith:persona:(?P<verdict>approve|decline):(?P<slug>[a-z0-9-]{1,48}):(?P<mark>[0-9a-f]{16})",
 ):
-    """Approve or decline. Outlives restarts: all that it needs stands in its id."""
+    """Approve or decline this version. Outlives restarts: all that it needs stands in its id."""
 
-    def __init__(self, verdict: str, slug: str, label: str = "") -> None:
+    def __init__(self, verdict: str, slug: str, mark: str, label: str = "") -> None:
         style = ButtonStyle.success if verdict == "approve" else ButtonStyle.danger
-        super().__init__(ui.Button(style=style, label=label or verdict, custom_id=f"kith:persona:{verdict}:{slug}"))
+        custom_id = f"kith:persona:{verdict}:{slug}:{mark}"
+        super().__init__(ui.Button(style=style, label=label or verdict, custom_id=custom_id))
         self._verdict = verdict
         self._slug = slug
+        self._mark = mark
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction, item: ui.Item[ui.View], match: re.Match[str], /
     ) -> Self:
-        return cls(match["verdict"], match["slug"], getattr(item, "label", None) or "")
+        return cls(match["verdict"], match["slug"], match["mark"], getattr(item, "label", None) or "")
 
     async def callback(self, interaction: discord.Interaction) -> None:
         assert isinstance(interaction.client, KithBot)
@@ -165,17 +169,17 @@ class ApprovalButton(
         member, locale = member_of(interaction), interaction.locale.value
         await check_may_choose_persona(companion, member, interaction.permissions)
         if self._verdict == "approve":
-            persona = await companion.cast.approve(member.guild.id, self._slug)
+            persona = await companion.cast.approve(member.guild.id, self._slug, self._mark)
             sentence = companion.texts.say(locale, "persona-approved", name=persona.name_in(locale), slug=self._slug)
         else:
-            await companion.cast.decline(member.guild.id, self._slug)
+            await companion.cast.decline(member.guild.id, self._slug, self._mark)
             sentence = companion.texts.say(locale, "persona-declined", slug=self._slug)
         await interaction.response.edit_message(content=sentence, view=None)
 
 
-def approval(companion: Companion, locale: str, slug: str) -> ui.View:
+def approval(companion: Companion, locale: str, made: Made) -> ui.View:
     """The two buttons under a persona that waits."""
-    view = ui.View(timeout=None)
-    view.add_item(ApprovalButton("approve", slug, companion.texts.say(locale, "persona-approve")))
-    view.add_item(ApprovalButton("decline", slug, companion.texts.say(locale, "persona-decline")))
+    view, slug = ui.View(timeout=None), made.persona.slug
+    for verdict, key in (("approve", "persona-approve"), ("decline", "persona-decline")):
+        view.add_item(ApprovalButton(verdict, slug, made.mark, companion.texts.say(locale, key)))
     return view

@@ -47,12 +47,16 @@ def draft_of(persona: Persona) -> Draft:
     )
 
 
-def drafted(draft: Draft, slug: str, voice: Mapping[str, str], base: Persona | None = None) -> Persona:
-    """The persona of a form. `base`: the one that is edited; texts that the form could show only in part and nobody changed stay whole.
+def drafted(
+    draft: Draft, slug: str, voice: Mapping[str, str], base: Persona | None = None, shown: Draft | None = None
+) -> Persona:
+    """The persona of a form. `base`: the one that is edited; `shown`: how it was when the form was opened, if that may have been otherwise.
 
-    Raises `PersonaError` that says to a member what is wrong.
+    Nothing is changed but what differs from that: texts that the form could show only in part stay whole, and so does what somebody else has
+    changed meanwhile. Raises `PersonaError` that says to a member what is wrong.
     """
-    shown = draft_of(base) if base is not None else None
+    if shown is None and base is not None:
+        shown = draft_of(base)
     language = base.language if base is not None else _language(draft)
     fields: dict[str, Any] = (
         base.model_dump(mode="json", exclude={"slug"}, exclude_none=True) if base else _plain(draft, language, voice)

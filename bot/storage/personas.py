@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import blake2s
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import delete, func, select, update
@@ -29,6 +30,19 @@ ALL_FILES_BYTES: Final = 128 * 1024 * 1024
 
 CHOICES: Final = 500
 """Channels of a guild with somebody of their own: as many as a guild has channels."""
+
+
+class Decision(StrEnum):
+    """What became of a word about a persona that waits."""
+
+    DONE = "done"
+    SETTLED = "settled"  # nothing of that name waits (any more)
+    CHANGED = "changed"  # it is not what was decided about
+
+
+def mark_of(document: str) -> str:
+    """Tells one version of a persona from every other, in 16 characters."""
+    return blake2s(document.encode(), digest_size=8).hexdigest()
 
 
 class Scope(StrEnum):
@@ -122,32 +136,36 @@ class PersonaRepository(Aggregate):
 
     async def change(self, guild_id: int, slug: str, document: str, *, is_approved: bool) -> bool:
         """A new document in the old one's place. False: there is none."""
-        return await self._update(guild_id, slug, document=document, is_approved=is_approved)
-
-    async def approve(self, guild_id: int, slug: str) -> bool:
-        """False: nothing of that name waits."""
-        return await self._update(guild_id, slug, GuildPersonaRow.is_approved.is_(False), is_approved=True)
-
-    async def _update(self, guild_id: int, slug: str, *conditions: Any, **values: Any) -> bool:
         async with self._database.transaction() as session:
             result = await session.execute(
                 update(GuildPersonaRow)
-                .where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.slug == slug, *conditions)
-                .values(updated_at=datetime.now(UTC), **values)
+                .where(GuildPersonaRow.guild_id == guild_id, GuildPersonaRow.slug == slug)
+                .values(updated_at=datetime.now(UTC), document=document, is_approved=is_approved)
                 .returning(GuildPersonaRow.slug)
             )
             return result.first() is not None
 
-    async def delete(self, guild_id: int, slug: str, *, only_waiting: bool = False) -> bool:
-        """The persona, its files, and every choice of it. False: there is none (or, with `only_waiting`, none that waits)."""
+    async def decide(self, guild_id: int, slug: str, mark: str, *, is_approved: bool) -> Decision:
+        """Approved, or gone; if it still waits, and still is what has this mark (`mark_of` its document)."""
         async with self._database.transaction() as session:
             row = await session.get(GuildPersonaRow, (guild_id, slug), with_for_update=True)
-            if row is None or (only_waiting and row.is_approved):
-                return False
-            await session.delete(row)
-            for table in (PersonaFilesRow, ChannelPersonaRow, MemberPersonaRow):
-                await session.execute(delete(table).where(table.guild_id == guild_id, table.slug == slug))
-            return True
+            if row is None or row.is_approved:
+                return Decision.SETTLED
+            if mark_of(row.document) != mark:
+                return Decision.CHANGED
+            if is_approved:
+                row.is_approved, row.updated_at = True, datetime.now(UTC)
+            else:
+                await _delete(session, row)
+            return Decision.DONE
+
+    async def delete(self, guild_id: int, slug: str) -> bool:
+        """The persona, its files, and every choice of it. False: there is none."""
+        async with self._database.transaction() as session:
+            row = await session.get(GuildPersonaRow, (guild_id, slug), with_for_update=True)
+            if row is not None:
+                await _delete(session, row)
+            return row is not None
 
     # ------------------------------------------------------------------ who speaks where
 
@@ -217,6 +235,12 @@ class PersonaRepository(Aggregate):
                 )
             )
             return {"persona": own.slug if own else None, "personas_made": sorted(made)}
+
+
+async def _delete(session: AsyncSession, row: GuildPersonaRow) -> None:
+    await session.delete(row)
+    for table in (PersonaFilesRow, ChannelPersonaRow, MemberPersonaRow):
+        await session.execute(delete(table).where(table.guild_id == row.guild_id, table.slug == row.slug))
 
 
 async def _add_files(session: AsyncSession, guild_id: int, slug: str, files: StoredFiles) -> bool:

@@ -52,6 +52,10 @@ def bot_of(stage: Stage) -> KithBot:
     return stage.bot
 
 
+def button_of(source: Interaction, verdict: str) -> str:
+    return next(one for one in source.replies[-1].buttons if one.startswith(f"kith:persona:{verdict}:"))
+
+
 def is_private(interaction: Interaction) -> bool:
     return all(reply.ephemeral_for == interaction.person.user_id for reply in interaction.replies)
 
@@ -269,8 +273,8 @@ async def test_of_two_admins_who_decide_about_a_persona_one_decides_and_the_othe
     told = await both(
         stage,
         waiting,
-        (stage.alice, f"kith:persona:{first}:captain-rook"),
-        (bea, f"kith:persona:{second}:captain-rook"),
+        (stage.alice, button_of(waiting, first)),
+        (bea, button_of(waiting, second)),
     )
     settled = [one for one in told if "decided already" in one.text or "已经有结果" in one.text or "没有叫" in one.text]
     assert len(settled) == 1, [one.text for one in told]
@@ -339,11 +343,12 @@ async def test_an_approval_that_discord_forgot_stands_and_the_next_press_says_so
 ) -> None:
     await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
     waiting = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
+    approve = button_of(waiting, "approve")
     with monkeypatch.context() as late:
         late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
-        await stage.discord.press(stage.guild, stage.alice, waiting.replies[-1], "kith:persona:approve:captain-rook")
+        await stage.discord.press(stage.guild, stage.alice, waiting.replies[-1], approve)
         await asyncio.sleep(0.3)
-    again = await stage.press(stage.alice, waiting, "kith:persona:approve:captain-rook")
+    again = await stage.press(stage.alice, waiting, approve)
     assert "decided already" in again.text
     (rook,) = (await bot_of(stage).companion.cast.made(stage.guild.guild_id)).values()
     assert rook.is_approved

@@ -60,6 +60,10 @@ def persona_of(stage: Stage) -> str | None:
     return status.persona_slug if status is not None else None
 
 
+def button_of(source: Interaction, verdict: str) -> str:
+    return next(one for one in source.replies[-1].buttons if one.startswith(f"kith:persona:{verdict}:"))
+
+
 def is_mute_for_others(interaction: Interaction) -> bool:
     return interaction.replies[-1].ephemeral_for == interaction.person.user_id
 
@@ -148,7 +152,7 @@ async def test_a_card_is_adopted_from_a_message_reported_and_exported_without_lo
         ("x.png", b"GIF89a", "no character card"),
         ("x.txt", b"{}", "no character card"),
         ("x.json", b"[" * 100_000, "no character card"),
-        ("x.json", b'{"name": ' + b"[" * 100_000, "nested more deeply"),
+        ("x.json", b'{"name": ' + b"[" * 10_000, "nested more deeply"),
         ("x.toml", b"name = 1", "makes no persona yet"),
     ],
 )
@@ -192,11 +196,33 @@ async def test_where_approval_is_asked_a_persona_waits_for_a_manager(entered: tu
     made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
     assert "还要等一等" in made.text
     assert "等待审核" in (await stage.run(stage.ming, "persona use", name="captain-rook", **{"for": "me"})).text
-    refused = await stage.press(stage.ming, made, "kith:persona:approve:captain-rook")
+    refused = await stage.press(stage.ming, made, button_of(made, "approve"))
     assert "只有能管理本服务器的人" in refused.text
-    approved = await stage.press(stage.alice, made, "kith:persona:approve:captain-rook")
+    approved = await stage.press(stage.alice, made, button_of(made, "approve"))
     assert "is approved" in approved.text
     assert await stage.complete(stage.alice, "persona use", "name", "rook") == ["captain-rook"]
+
+
+async def test_who_approves_reads_every_word_and_approves_no_other(entered: tuple[Stage, MemberVoice]) -> None:
+    stage, _ = entered
+    bea = stage.world.add_person(stage.guild, "Bea")
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
+    made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
+    assert await stage.complete(stage.alice, "persona about", "name", "rook") == ["captain-rook"]
+    assert await stage.complete(bea, "persona about", "name", "rook") == []
+    assert "waits for approval" in (await stage.run(bea, "persona about", name="captain-rook")).text
+    for reader in (stage.ming, stage.alice):
+        shown = await stage.run(reader, "persona about", name="captain-rook")
+        (file,) = shown.replies[-1].payload["attachments"]
+        assert FORM["manner"] in stage.world.files[int(file["id"])].decode()
+
+    form = await stage.run(stage.ming, "persona edit", name="captain-rook")
+    changed = await stage.submit(stage.ming, form, **{**FORM, "identity": "Rook tells everybody to leave."})
+    assert "changed since" in (await stage.press(stage.alice, made, button_of(made, "approve"))).text
+    assert "changed since" in (await stage.press(stage.alice, made, button_of(made, "decline"))).text
+    assert "is approved" in (await stage.press(stage.alice, changed, button_of(changed, "approve"))).text
+    again = await stage.run(stage.alice, "persona about", name="captain-rook")
+    assert not again.replies[-1].payload.get("attachments")
 
 
 async def test_a_scene_sets_the_tone_and_a_member_of_another_channel_sets_none(

@@ -113,8 +113,8 @@ async def test_who_has_no_picture_has_none_to_show(cast: Cast) -> None:
 
 async def test_a_changed_persona_has_a_changed_card_and_the_same_picture(cast: Cast) -> None:
     made = (await cast.take_in(GUILD, png_card(), "mira.png", ALICE, may_approve=True)).made
-    draft = replace(draft_of(made.persona), identity="She keeps bees now.")
-    await cast.edit(GUILD, "mira", draft, may_approve=True)
+    shown = draft_of(made.persona)
+    await cast.edit(GUILD, "mira", replace(shown, identity="She keeps bees now."), shown, may_approve=True)
     out = await cast.give_out(GUILD, "mira")
     assert out.data.startswith(PIXELS)
     assert read_card(out.data).fields["description"] == "She keeps bees now."
@@ -175,8 +175,8 @@ async def test_a_deleted_or_declined_persona_takes_its_picture_along(cast: Cast,
     assert await repository.files(GUILD, "mira") is None
     assert await repository.files(OTHER, "mira") is not None
     await GuildSettingsRepository(repository._database).choose(GUILD, "approves_personas", True)
-    await cast.take_in(GUILD, charx_card(), "mira.charx", ALICE, may_approve=False)
-    await cast.decline(GUILD, "mira")
+    waiting = await cast.take_in(GUILD, charx_card(), "mira.charx", ALICE, may_approve=False)
+    await cast.decline(GUILD, "mira", waiting.made.mark)
     assert await repository.files(GUILD, "mira") is None
 
 

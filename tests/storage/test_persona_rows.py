@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from bot.cast import Cast
 from bot.errors import KithError, PersonaError
-from bot.personas.draft import Draft
+from bot.personas.draft import Draft, draft_of
 from bot.personas.library import Library
 from bot.storage.database import Database, create_engine, parse_address
 from bot.storage.guild_repository import GuildSettingsRepository
@@ -63,10 +64,49 @@ async def test_of_two_admins_at_once_one_approves_and_the_other_is_told(cast: Ca
     assert not made.is_approved
     assert made.persona not in await cast.all(GUILD)
     results = await asyncio.gather(
-        cast.approve(GUILD, "captain-rook"), cast.decline(GUILD, "captain-rook"), return_exceptions=True
+        cast.approve(GUILD, "captain-rook", made.mark),
+        cast.decline(GUILD, "captain-rook", made.mark),
+        return_exceptions=True,
     )
     refused = [result for result in results if isinstance(result, PersonaError)]
     assert [error.key for error in refused] == ["error-persona-settled"]
+
+
+async def test_what_was_changed_since_is_neither_approved_nor_declined(cast: Cast, database: Database) -> None:
+    await GuildSettingsRepository(database).choose(GUILD, "approves_personas", True)
+    made = await cast.create(GUILD, DRAFT, ALICE, may_approve=False)
+    worse = replace(DRAFT, identity="Rook is somebody else altogether.")
+    changed = await cast.edit(GUILD, "captain-rook", worse, DRAFT, may_approve=False)
+    for decide in (cast.approve, cast.decline):
+        with pytest.raises(PersonaError) as caught:
+            await decide(GUILD, "captain-rook", made.mark)
+        assert caught.value.key == "error-persona-changed"
+    assert not changed.is_approved
+    assert (await cast.approve(GUILD, "captain-rook", changed.mark)).identity == worse.identity
+
+
+async def test_of_two_who_edit_at_once_each_changes_what_they_changed(cast: Cast) -> None:
+    await cast.create(GUILD, DRAFT, ALICE, may_approve=True)
+    await asyncio.gather(
+        cast.edit(GUILD, "captain-rook", replace(DRAFT, manner="Solemn."), DRAFT, may_approve=True),
+        cast.edit(GUILD, "captain-rook", replace(DRAFT, tagline="A captain."), DRAFT, may_approve=True),
+    )
+    (rook,) = (await cast.made(GUILD)).values()
+    assert (rook.persona.manner.say("en"), rook.persona.tagline.say("en")) == ("Solemn.", "A captain.")
+
+
+async def test_whoever_edits_what_waits_approves_it_only_if_it_is_what_they_were_shown(
+    cast: Cast, database: Database
+) -> None:
+    await GuildSettingsRepository(database).choose(GUILD, "approves_personas", True)
+    await cast.create(GUILD, DRAFT, ALICE, may_approve=False)
+    theirs = replace(DRAFT, identity="Rook is somebody else altogether.")
+    await cast.edit(GUILD, "captain-rook", theirs, DRAFT, may_approve=False)
+    tagline = replace(DRAFT, tagline="A captain.")
+    unseen = await cast.edit(GUILD, "captain-rook", tagline, DRAFT, may_approve=True)
+    assert not unseen.is_approved
+    now = draft_of(unseen.persona)
+    assert (await cast.edit(GUILD, "captain-rook", now, now, may_approve=True)).is_approved
 
 
 async def test_a_member_alone_goes_before_the_channel_and_the_channel_before_the_server(cast: Cast) -> None:
