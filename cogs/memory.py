@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.errors import KithError
+from cogs.answers import in_time
 from cogs.memory_answers import own_shelf, tell, tell_kept
 from cogs.memory_buttons import MemoryButton, MemoryMenu, forget_all_view
 from cogs.memory_panel import offer_proposals, open_change
@@ -69,7 +70,7 @@ class MemoryCog(
     @app_commands.describe(what=worded("option-memory-description"))
     @app_commands.checks.cooldown(10, 60.0, key=by_member)
     async def edit(self, interaction: discord.Interaction, what: str) -> None:
-        shelf = await own_shelf(self._companion, interaction)  # a form must be the first answer
+        shelf = await in_time(own_shelf(self._companion, interaction))  # a form must be the first answer
         await open_change(self._companion, interaction, find(shelf, what))
 
     @app_commands.command(name=worded("command-memory-forget"), description=worded("command-memory-forget-description"))

@@ -1,48 +1,26 @@
-"""How a press or a command about a member's memories is answered: for their eyes only, in the place of the page that was pressed, and in time."""
+"""How a press or a command about a member's memories is answered: for their eyes only, and in the place of the page that was pressed."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
 
 import discord
 from discord import ui
 
 from bot.app import Companion
 from bot.storage.memories import Memory
+from cogs.answers import replace
 from cogs.memory_buttons import kept_view, offered_view, one_view
 from cogs.memory_shelf import Shelf, shelf_of
 from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, kept_words, offered_words, one_words, pages
 from cogs.permissions import member_of
 
-PATIENCE_S: Final = 1.0
-"""A press that takes longer is acknowledged first: Discord waits for 3 s."""
-
-T = TypeVar("T")
-
-
-async def promptly(interaction: discord.Interaction, work: Coroutine[Any, Any, T], *, is_new: bool = False) -> T:
-    """`work`; when it takes its time, Discord hears first that an answer will come (`is_new`: in a message of its own)."""
-    task = asyncio.ensure_future(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
-        if not done:
-            await interaction.response.defer(ephemeral=True, thinking=is_new)
-    finally:
-        result = await task
-    return result
-
 
 async def tell(interaction: discord.Interaction, words: str, view: ui.View | None = None, *, is_new: bool) -> None:
     """For the member's eyes only: a message of its own, or in the place of the page that was pressed."""
     embed, shown = discord.Embed(description=words), view if view is not None else ui.View()
-    if interaction.response.is_done():
-        await interaction.edit_original_response(content=None, embed=embed, view=shown)
-    elif is_new:
+    if is_new and not interaction.response.is_done():
         await interaction.response.send_message(embed=embed, view=shown, ephemeral=True)
     else:
-        await interaction.response.edit_message(content=None, embed=embed, view=shown)
+        await replace(interaction, content=None, embed=embed, view=shown)
 
 
 async def own_shelf(companion: Companion, interaction: discord.Interaction) -> Shelf:

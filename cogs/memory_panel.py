@@ -12,7 +12,8 @@ from discord import TextStyle, ui
 from bot.app import Companion
 from bot.errors import KithError
 from bot.storage.memories import TEXT_CHARS, Memory
-from cogs.memory_answers import own_shelf, promptly, tell, tell_kept, tell_offered, tell_one
+from cogs.answers import in_time, promptly
+from cogs.memory_answers import own_shelf, tell, tell_kept, tell_offered, tell_one
 from cogs.memory_buttons import deed, show_view
 from cogs.memory_shelf import Shelf
 from cogs.memory_words import KEPT_SHOWN, OFFERED_SHOWN, written
@@ -139,7 +140,7 @@ async def drop(companion: Companion, interaction: discord.Interaction, proposal_
 
 @deed("edit")
 async def edit(companion: Companion, interaction: discord.Interaction, proposal_id: str) -> None:
-    shelf = await own_shelf(companion, interaction)
+    shelf = await in_time(own_shelf(companion, interaction))
     proposal = shelf.proposal(proposal_id)
     shelf.check_may_keep()
 
@@ -155,7 +156,7 @@ async def edit(companion: Companion, interaction: discord.Interaction, proposal_
 
 @deed("change")
 async def change(companion: Companion, interaction: discord.Interaction, memory_id: str) -> None:
-    shelf = await own_shelf(companion, interaction)
+    shelf = await in_time(own_shelf(companion, interaction))
     await open_change(companion, interaction, shelf.memory(memory_id))
 
 

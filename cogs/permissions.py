@@ -15,6 +15,7 @@ from bot.errors import KithError
 from bot.personas.persona import AgeRating, Persona
 from bot.storage.guilds import GuildSettings
 from bot.storage.quiet_hours import parse_quiet_hours
+from cogs.answers import in_time
 
 NAMED: Final = 5
 """Channels that a refusal names."""
@@ -72,7 +73,7 @@ async def check_may_use(companion: Companion, member: discord.Member, permission
 async def is_usable(companion: Companion, interaction: discord.Interaction) -> bool:
     """`check_may_use` as the `interaction_check` of a cog, where discord.py lets only its own errors through to whoever answers them."""
     try:
-        await check_may_use(companion, member_of(interaction), interaction.permissions)
+        await in_time(check_may_use(companion, member_of(interaction), interaction.permissions))
     except KithError as error:
         assert interaction.command is not None
         raise CommandInvokeError(interaction.command, error) from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeAlias
 
 import discord
 import structlog
@@ -17,6 +17,7 @@ from bot.faults import fault_sentence
 from bot.storage.guild_repository import Change
 from bot.storage.guilds import SETTINGS, GuildSettings, PickPersona, Section, Switch, Write, row_of
 from bot.storage.quiet_hours import parse_quiet_hours
+from cogs.answers import in_time, promptly, replace
 from cogs.permissions import check_manages, member_of
 from cogs.settings_choices import gone_in, options_of, value_of, words_for
 from cogs.settings_controls import (
@@ -35,6 +36,9 @@ from cogs.settings_words import Words, audit, change_line, control, page
 from cogs.wording import worded
 
 CHANGES_SHOWN: Final = 10
+
+Page: TypeAlias = tuple[str, ui.View]
+"""What the panel says, and what can be pressed on it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -79,77 +83,107 @@ class SettingsPanel(commands.Cog):
         if press.is_expired(self.clock()):
             raise KithError("an old panel", key="error-settings-expired")
         chosen = [str(value) for value in data.get("values", [])]
+        name, mark, switched = [*(chosen or [""])[0].split(":"), "", ""][:3]
+        subject = name if press.act is Act.CHANGE else press.what
+        if press.act is not Act.PAGE and subject not in SETTINGS:
+            raise KithError("a setting of another Kith", key="error-settings-expired")
         match press.act:
             case Act.PAGE:
-                await self._show(interaction, member.guild, press.what)
+                await self._answer(interaction, self._page(member.guild, interaction.locale.value, press.what))
+            case Act.CHANGE if isinstance(row_of(name), Write):
+                await interaction.response.send_modal(await in_time(self._form(interaction, member.guild, name)))
+            case Act.CHANGE if isinstance(row_of(name), Switch):
+                await self._choose(interaction, member, name, self._switched(switched), mark)
             case Act.CHANGE:
-                await self._chosen(interaction, member, chosen)
+                await self._answer(interaction, self._control(interaction, member.guild, name))
             case Act.SET | Act.CLEAR | Act.WRITE:
-                if press.what not in SETTINGS:
-                    raise KithError("a setting of another Kith", key="error-settings-expired")
                 text = written_in(data.get("components", []))
-                await self._set(interaction, member, press, chosen, text)
+                value = self._value(interaction, member.guild, press, chosen, text)
+                await self._choose(interaction, member, press.what, value, press.mark)
 
-    async def _chosen(self, interaction: discord.Interaction, member: discord.Member, chosen: list[str]) -> None:
-        """Which setting to change: a switch is switched, a typed one shows its form, any other one its control."""
-        name, mark, switched = [*(chosen or [""])[0].split(":"), "", ""][:3]
-        if name not in SETTINGS:
-            raise KithError("a setting of another Kith", key="error-settings-expired")
-        row = row_of(name)
-        if isinstance(row, Switch):
-            await self._choose(interaction, member, name, switched == "on", mark)
-            return
-        settings = await self._companion.guilds.get(member.guild.id)
-        words = await words_for(self._companion, member.guild.id, interaction.locale.value)
-        value = getattr(settings, name)
-        if isinstance(row, Write):
-            await interaction.response.send_modal(form(words, name, value, self.clock()))
-            return
-        options = await options_of(self._companion, member.guild.id, words, name, value)
-        view = control_view(words, name, value, options, self.clock(), gone_in(member.guild, value))
-        told = words.say("settings-more-personas") if isinstance(row, PickPersona) and len(options) >= OPTIONS else ""
-        await interaction.response.edit_message(content=control(words, name, value, told), view=view)
+    async def _answer(self, interaction: discord.Interaction, page: Coroutine[Any, Any, Page]) -> None:
+        """The page in the place of the one that was pressed."""
+        content, view = await promptly(interaction, page)
+        await replace(interaction, content=content, view=view, allowed_mentions=discord.AllowedMentions.none())
 
-    async def _set(
-        self, interaction: discord.Interaction, member: discord.Member, press: Press, chosen: list[str], text: str
-    ) -> None:
-        """A value chosen from a menu or written into a form. What it does not take is told with what was expected."""
+    async def _form(self, interaction: discord.Interaction, guild: discord.Guild, name: str) -> ui.Modal:
+        """For a setting that is typed."""
+        words = await words_for(self._companion, guild.id, interaction.locale.value)
+        return form(words, name, getattr(await self._companion.guilds.get(guild.id), name), self.clock())
+
+    async def _control(self, interaction: discord.Interaction, guild: discord.Guild, name: str) -> Page:
+        """For a setting that is chosen from a menu."""
+        words = await words_for(self._companion, guild.id, interaction.locale.value)
+        value = getattr(await self._companion.guilds.get(guild.id), name)
+        options = await options_of(self._companion, guild.id, words, name, value)
+        view = control_view(words, name, value, options, self.clock(), gone_in(guild, value))
+        is_full = isinstance(row_of(name), PickPersona) and len(options) >= OPTIONS
+        return control(words, name, value, words.say("settings-more-personas") if is_full else ""), view
+
+    async def _switched(self, switched: str) -> bool:
+        """What a switch was set to."""
+        return switched == "on"
+
+    async def _value(
+        self, interaction: discord.Interaction, guild: discord.Guild, press: Press, chosen: list[str], text: str
+    ) -> Any:
+        """Chosen from a menu or written into a form. Raises `KithError` that says what was expected."""
         name = press.what
-        words = await words_for(self._companion, member.guild.id, interaction.locale.value)
+        words = await words_for(self._companion, guild.id, interaction.locale.value)
         try:
             value = GuildSettings.model_fields[name].default
             if press.act is not Act.CLEAR:
-                value = await value_of(self._companion, member.guild, words, name, chosen, text)
-            value = checked(name, value)
-        except (Unreadable, KithError) as error:
-            if isinstance(error, Unreadable):
-                values = {"name": words.name(name), "expected": words.expected(name)}
-                error = KithError(f"{name}: not what it takes", key="error-setting-value", **values)
-            await self._show(interaction, member.guild, row_of(name).section.value, self._told(interaction, error))
-            return
-        await self._choose(interaction, member, name, value, press.mark)
+                value = await value_of(self._companion, guild, words, name, chosen, text)
+            return checked(name, value)
+        except Unreadable:
+            values = {"name": words.name(name), "expected": words.expected(name)}
+            raise KithError(f"{name}: not what it takes", key="error-setting-value", **values) from None
 
     # ------------------------------------------------------------------ changing
 
     async def _choose(
-        self, interaction: discord.Interaction, member: discord.Member, name: str, value: Any, mark: str
+        self,
+        interaction: discord.Interaction,
+        member: discord.Member,
+        name: str,
+        meant: Coroutine[Any, Any, Any],
+        mark: str,
     ) -> None:
-        """Keep it, unless somebody else was faster; then let it act, and tell it where changes are told."""
+        """Keep what was meant, unless it cannot be or somebody else was faster; show it; then let it act, and tell it where changes are told."""
         guild, locale, section = member.guild, interaction.locale.value, row_of(name).section.value
-        before = await self._companion.guilds.get(guild.id)
         try:
-            change = await self._companion.guilds.choose(
-                guild.id,
-                name,
-                value,
-                user_id=member.id,
-                expected=lambda now: getattr(now, name) == value or mark_of(getattr(now, name)) == mark,
-            )
+            before, change = await promptly(interaction, self._keep(member, name, meant, mark))
         except KithError as error:
-            await self._show(interaction, guild, section, self._told(interaction, error))
+            await self._answer(interaction, self._page(guild, locale, section, self._told(interaction, error)))
             return
         told = "" if change is None else self._texts.say(locale, "settings-done", name=self._name(locale, name))
-        await self._show(interaction, guild, section, told)
+        try:
+            await self._answer(interaction, self._page(guild, locale, section, told))
+        finally:  # it is kept, whether or not the admin could be shown that
+            await self._act(interaction, guild, name, change, before)
+
+    async def _keep(
+        self, member: discord.Member, name: str, meant: Coroutine[Any, Any, Any], mark: str
+    ) -> tuple[GuildSettings, Change | None]:
+        """What was before, and the change; `None`: it was so already."""
+        value, before = await meant, await self._companion.guilds.get(member.guild.id)
+        change = await self._companion.guilds.choose(
+            member.guild.id,
+            name,
+            value,
+            user_id=member.id,
+            expected=lambda now: getattr(now, name) == value or mark_of(getattr(now, name)) == mark,
+        )
+        return before, change
+
+    async def _act(
+        self,
+        interaction: discord.Interaction,
+        guild: discord.Guild,
+        name: str,
+        change: Change | None,
+        before: GuildSettings,
+    ) -> None:
         if change is not None:
             _log.info("setting_changed", guild_id=guild.id, setting=name)
             try:
@@ -181,13 +215,7 @@ class SettingsPanel(commands.Cog):
 
     # ------------------------------------------------------------------ showing
 
-    async def _show(self, interaction: discord.Interaction, guild: discord.Guild, name: str, told: str = "") -> None:
-        content, view = await self._page(guild, interaction.locale.value, name, told)
-        await interaction.response.edit_message(
-            content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
-        )
-
-    async def _page(self, guild: discord.Guild, locale: str, name: str, told: str = "") -> tuple[str, ui.View]:
+    async def _page(self, guild: discord.Guild, locale: str, name: str, told: str = "") -> Page:
         words, settings = await words_for(self._companion, guild.id, locale), await self._companion.guilds.get(guild.id)
         if name == AUDIT:
             changes = await self._companion.guilds.changes(guild.id, CHANGES_SHOWN)

@@ -447,7 +447,7 @@ async def test_while_the_disk_is_slow_a_press_is_acknowledged_first(
 ) -> None:
     (fern,) = await house.propose("wants a fern")
     message = await house.offer(house.alice)
-    monkeypatch.setattr("cogs.memory_answers.PATIENCE_S", 0.02)
+    monkeypatch.setattr("cogs.answers.PATIENCE_S", 0.02)
     settings_of = house.companion.guilds.get
 
     async def slowly(guild_id: int) -> Any:

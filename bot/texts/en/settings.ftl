@@ -13,6 +13,7 @@ room-quiet = Quiet hours have begun on this server, so I have gone. Sleep well.
 room-elsewhere = Admins of this server chose other voice channels for me, so I have left this one.
 room-adult = Who I was is for age-restricted channels alone, so I have left this one. `/persona use` makes me somebody else.
 error-settings-manager = Only people who may manage this server can change my settings.
+error-slow = My notes take their time at the moment, so nothing was changed. Please try again in a little while.
 error-settings-expired = This panel is older than a quarter of an hour. `/settings` opens a fresh one.
 error-settings-gone = I do not find that role or channel on this server any more. Please choose again.
 error-settings-closed = I may not write in that channel. I need the permissions View Channel and Send Messages there.

@@ -13,6 +13,7 @@ room-quiet = 安静时段到了，我先走啦。晚安。
 room-elsewhere = 本服务器的管理员给我安排了别的语音频道，所以我离开了这里。
 room-adult = 我刚才的角色只能待在有年龄限制的频道，所以我离开了。用 `/角色 切换` 可以让我换个角色。
 error-settings-manager = 只有能管理本服务器的人可以改我的设置。
+error-slow = 我翻笔记有点慢，所以什么都没改。过一会儿再试一次吧。
 error-settings-expired = 这个面板打开超过一刻钟了，用 `/settings` 重新打开一个吧。
 error-settings-gone = 在本服务器已经找不到这个身份组或频道了，请重新选。
 error-settings-closed = 我不能在那个频道发消息。我在那里需要“查看频道”和“发送消息”权限。
