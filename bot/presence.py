@@ -93,14 +93,20 @@ class Surface(Protocol):
 class Board:
     """One call's surfaces and the task that keeps them true."""
 
-    def __init__(self, surfaces: Iterable[Surface], clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        surfaces: Iterable[Surface],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        off_record: tuple[str, int] = ("", 0),
+    ) -> None:
         self._surfaces = list(surfaces)  # bounded by the kinds of surface
         self._replaced: list[Surface] = []  # bounded by the panels that people call up between two turns of `run`
         self._clock = clock
         self._wall = wall
         self._newest = Newest()
         self._changed = asyncio.Event()
-        self._off_record: tuple[str, int] = ("", 0)
+        self._off_record = off_record
 
     def show(self, shown: Shown) -> None:
         by, until = self._off_record
@@ -184,13 +190,15 @@ class Presence:
         self._clock = clock
         self._wall = wall
         self._boards: dict[int, tuple[Board, asyncio.Task[None]]] = {}  # bounded by the calls of the process
+        self._wishes: dict[tuple[int, int], tuple[str, int]] = {}  # by channel; bounded by the calls of ten minutes
 
-    def open(self, guild_id: int, surfaces: Iterable[Surface]) -> None:
-        """A call begins. What stood there before is let go of, not cleared."""
+    def open(self, guild_id: int, channel_id: int, surfaces: Iterable[Surface]) -> None:
+        """A call begins. What stood there before is let go of, not cleared; a room that was taken off the record still is."""
         before = self._boards.pop(guild_id, None)
         if before is not None:
             before[1].cancel()
-        board = Board(surfaces, self._clock, self._wall)
+        wish = self._wishes.get((guild_id, channel_id), ("", 0))
+        board = Board(surfaces, self._clock, self._wall, wish if self._wall() < wish[1] else ("", 0))
         self._boards[guild_id] = (board, asyncio.create_task(board.run(), name=f"presence {guild_id}"))
 
     def is_open(self, guild_id: int) -> bool:
@@ -211,8 +219,11 @@ class Presence:
         if guild_id in self._boards:
             self._boards[guild_id][0].add(surface)
 
-    def off_record(self, guild_id: int, name: str, until: int) -> None:
-        """Somebody took the room off the record. `until`: seconds since 1970; it ends by itself."""
+    def off_record(self, guild_id: int, channel_id: int, name: str, until: int) -> None:
+        """Somebody took the room off the record. `channel_id`: where its call began, whose memory has the same wish. `until`: seconds since
+        1970; it ends by itself, and not with the call."""
+        self._wishes = {room: wish for room, wish in self._wishes.items() if self._wall() < wish[1]}
+        self._wishes[guild_id, channel_id] = (name, until)
         if guild_id in self._boards:
             self._boards[guild_id][0].off_record(name, until)
 

@@ -103,7 +103,8 @@ async def off_record(companion: Companion, interaction: discord.Interaction) -> 
     member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
     guild_id = member.guild.id
     companion.must_be_in_call(member)
-    if companion.memory_of(guild_id) is None:
+    memory = companion.memory_of(guild_id)
+    if memory is None:
         await interaction.response.send_message(texts.say(locale, "record-off-nothing"), ephemeral=True)
         return
     _, until = presence_of(companion).off_record_of(guild_id)
@@ -113,7 +114,7 @@ async def off_record(companion: Companion, interaction: discord.Interaction) -> 
         return
     companion.off_the_record(member)
     until = int(time.time()) + round(OFF_RECORD_S)
-    presence_of(companion).off_record(guild_id, member.display_name, until)
+    presence_of(companion).off_record(guild_id, memory.channel_id, member.display_name, until)
     told = texts.say(locale, "record-off-told", until=str(until), name=member.display_name)
     await interaction.response.send_message(told)
 

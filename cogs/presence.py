@@ -38,7 +38,7 @@ class Show(commands.Cog):
             return
         locale = self._companion.locale_of(guild)
         if not self._presence.is_open(guild_id):
-            self._presence.open(guild_id, [Nickname(guild), self._channel_status(guild, locale)])
+            self._presence.open(guild_id, status.channel_id, [Nickname(guild), self._channel_status(guild, locale)])
         channel = guild.get_channel(status.channel_id)
         persona = status.persona.name_in(locale) if status.persona is not None else status.persona_name
         name = channel.name if channel is not None else "?"

@@ -163,10 +163,14 @@ async def test_the_ten_minutes_off_the_record_do_not_end_with_the_call(
     await stage.press(stage.alice, panel, OFF_RECORD)
     await stage.run(stage.alice, "leave")
     await until(lambda: companion_of(stage).memory_of(stage.guild.guild_id) is None)
-    await stage.run(stage.alice, "join")
+    again = await stage.run(stage.alice, "join")
     memory = companion_of(stage).memory_of(stage.guild.guild_id)
     assert memory is not None
     assert memory.is_off_record(asyncio.get_running_loop().time())
+    await until(lambda: "**Off the record** until" in again.replies[-1].content)
+    assert "as Alice wished" in again.replies[-1].content
+    assert "as Alice wished" in (await stage.run(stage.alice, "status")).text
+    assert "already" in (await stage.press(stage.alice, again, OFF_RECORD)).text
 
 
 # ---------------------------------------------------------------------------- what everybody sees

@@ -18,6 +18,7 @@ from bot.texts import LOCALES, Texts
 
 pytestmark = pytest.mark.shell
 
+LOUNGE_ID = 50
 LOUNGE = Shown("Lounge", "Xiao Yue", 0, 2)
 
 
@@ -120,7 +121,7 @@ def test_the_panel_says_who_is_heard_and_who_took_the_room_off_the_record(locale
 
 async def test_a_call_is_shown_everywhere_and_put_back_when_it_is_over() -> None:
     presence, walls = Presence(), [Wall(), Wall()]
-    presence.open(1, walls)
+    presence.open(1, LOUNGE_ID, walls)
     presence.show(1, heard(2))
     for wall in walls:
         await wall.until(heard(2))
@@ -136,7 +137,7 @@ async def test_a_surface_that_is_closed_to_us_is_not_tried_again_and_holds_nobod
     now = [0.0]
     presence, closed, broken, wall = Presence(clock=lambda: now[0]), Wall(refusal(discord.Forbidden)), Wall(), Wall()
     broken.error = refusal(discord.HTTPException)
-    presence.open(1, [closed, broken, wall])
+    presence.open(1, LOUNGE_ID, [closed, broken, wall])
     presence.show(1, heard(1))
     await wall.until(heard(1))
     now[0] = 10.0
@@ -150,7 +151,7 @@ async def test_a_surface_that_is_closed_to_us_is_not_tried_again_and_holds_nobod
 async def test_a_panel_that_comes_later_is_made_true_and_takes_the_place_of_the_one_before() -> None:
     now = [0.0]
     presence, first, second = Presence(clock=lambda: now[0]), Wall(), Wall()
-    presence.open(1, [])
+    presence.open(1, LOUNGE_ID, [])
     presence.show(1, heard(1))
     presence.add(1, first)
     await first.until(heard(1))
@@ -166,11 +167,11 @@ async def test_a_panel_that_comes_later_is_made_true_and_takes_the_place_of_the_
 async def test_off_the_record_is_seen_and_ends_by_itself() -> None:
     now, wall = [0.0, 1000.0], Wall()
     presence = Presence(clock=lambda: now[0], wall=lambda: now[1])
-    presence.open(1, [wall])
+    presence.open(1, LOUNGE_ID, [wall])
     presence.show(1, heard(1))
     await wall.until(heard(1))
     now[0] = 10.0
-    presence.off_record(1, "Bob", 1600)
+    presence.off_record(1, LOUNGE_ID, "Bob", 1600)
     await wall.until(Shown("Lounge", "Xiao Yue", 1, 5, "Bob", 1600))
     assert presence.off_record_of(1) == ("Bob", 1600)
     now[0] = 20.0
@@ -183,10 +184,33 @@ async def test_off_the_record_is_seen_and_ends_by_itself() -> None:
     await presence.close()
 
 
+async def test_a_call_that_begins_within_the_ten_minutes_says_so_and_one_elsewhere_or_later_does_not() -> None:
+    now = [0.0, 1000.0]
+    presence = Presence(clock=lambda: now[0], wall=lambda: now[1])
+
+    async def shown_in(channel_id: int) -> Shown:
+        wall = Wall()
+        presence.open(1, channel_id, [wall])
+        presence.show(1, heard(1))
+        async with asyncio.timeout(5):
+            await wall.changed.wait()
+        return wall.seen[-1]
+
+    assert (await shown_in(LOUNGE_ID)).off_record_until == 0
+    presence.off_record(1, LOUNGE_ID, "Bob", 1600)
+    await presence.clear(1)
+    assert await shown_in(LOUNGE_ID) == Shown("Lounge", "Xiao Yue", 1, 5, "Bob", 1600)
+    assert presence.off_record_of(1) == ("Bob", 1600)
+    assert (await shown_in(LOUNGE_ID + 1)).off_record_until == 0
+    now[1] = 1600.0
+    assert (await shown_in(LOUNGE_ID)).off_record_until == 0
+    await presence.close()
+
+
 async def test_nothing_is_left_behind() -> None:
     presence = Presence()
     for guild_id in range(5):
-        presence.open(guild_id, [Wall()])
-    presence.open(0, [Wall()])
+        presence.open(guild_id, LOUNGE_ID, [Wall()])
+    presence.open(0, LOUNGE_ID, [Wall()])
     await presence.close()
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
