@@ -25,7 +25,7 @@ from bot.realtime import dialects
 from bot.realtime.probes import SpokenClip, Verdict, probe
 from bot.realtime.upgrade import open_socket
 from bot.settings import Settings
-from bot.storage.inspection import inspect_database
+from bot.storage.inspection import inspect_database, must_have_room
 from bot.storage.keys import inspect_keys
 from bot.storage.master_key import check_not_lost, key_file, master_key
 
@@ -118,7 +118,9 @@ def check_personas(settings: Settings) -> Finding:
 
 async def check_database(settings: Settings) -> Finding:
     try:
-        return Finding("database", True, f"{await inspect_database(settings.kith_database_url)}.")
+        state = await inspect_database(settings.kith_database_url)
+        await asyncio.to_thread(must_have_room, settings.kith_database_url)
+        return Finding("database", True, f"{state}.")
     except KithError as error:
         return Finding("database", False, str(error), "KITH_DATABASE_URL says where it is.")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy.engine import URL
@@ -15,6 +17,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.errors import StorageError
 from bot.storage.database import check_is_file, look_over, parse_address, sqlite_path, why_not
 from bot.storage.schema import newest_revision, revision_of
+
+MEGABYTE: Final = 1024 * 1024
+SPARE_BYTES: Final = 16 * MEGABYTE
+"""For the write-ahead log, and for what is written meanwhile."""
 
 
 async def inspect_database(url: str) -> str:
@@ -26,6 +32,21 @@ async def inspect_database(url: str) -> str:
     if not path.exists():
         return _not_there_yet(path)
     return await asyncio.to_thread(_inspect_file, address, path)
+
+
+def must_have_room(url: str) -> None:
+    """Raises `StorageError` for a disk that is nearly full: what is forgotten goes only when the file can be written anew beside itself."""
+    path = sqlite_path(parse_address(url))
+    if path is None:
+        return
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    size = path.stat().st_size if path.exists() else 0
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE_BYTES:
+        raise StorageError(
+            f"The disk of {path} has {free // MEGABYTE} MB left, and {(size + SPARE_BYTES) // MEGABYTE} MB are needed: "
+            "what members forget goes when the file is written anew. Make room."
+        )
 
 
 def _not_there_yet(path: Path) -> str:

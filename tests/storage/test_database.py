@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, text
 from bot.errors import StorageError
 from bot.storage.database import Database, create_engine, parse_address
 from bot.storage.guild_repository import GuildSettingsRepository
-from bot.storage.inspection import inspect_database
+from bot.storage.inspection import SPARE_BYTES, inspect_database, must_have_room
 from bot.storage.schema import bring_to_head, newest_revision, step_through
 from bot.storage.tables import Table
 
@@ -202,6 +203,18 @@ async def test_a_second_process_is_refused_a_file_that_the_first_has_open(databa
     assert "newest schema" in await inspect_database(database_url), "looking needs no lock"
     await database.close()
     await (await Database.open(database_url)).close()
+
+
+async def test_a_disk_that_is_nearly_full_is_told_before_it_is(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    must_have_room(database_url)
+    await (await Database.open(database_url)).close()
+    must_have_room(database_url)
+    full = shutil.disk_usage("/")._replace(free=SPARE_BYTES)
+    monkeypatch.setattr("bot.storage.inspection.shutil.disk_usage", lambda _: full)
+    with pytest.raises(StorageError, match=r"kith\.sqlite3 has 16 MB left, and 16 MB are needed.*Make room"):
+        must_have_room(database_url)
 
 
 async def test_looking_at_a_database_changes_nothing(database_url: str) -> None:
