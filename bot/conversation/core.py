@@ -219,8 +219,7 @@ class Conversation:
             case SpeakerFrame() | SpeakerPaused() | SpeechJudged():
                 return self._talk.hear(event, now)
             case Tick():
-                self._model.tick()
-                return self._talk.tick(now) + self._host.tick(now)
+                return self._tick(now)
             case MemberPresent() | MemberGone() | ConsentWithdrawn():
                 return self._people(event, now)
             case TextSaid():
@@ -269,6 +268,13 @@ class Conversation:
                 return self._voice(event, now)
             case _:
                 assert_never(event)
+
+    def _tick(self, now: float) -> list[Command]:
+        self._model.tick()
+        out = self._talk.tick(now) + self._host.tick(now)
+        if self._talk.wants_new_session:
+            self._model.renew(self.config)
+        return out
 
     # ------------------------------------------------------------------------ people
 

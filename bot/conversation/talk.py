@@ -77,6 +77,8 @@ class Talk:
         self._unanswered_at = float("-inf")  # a reply failed before it had a sound
         self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
         self._asking = Asking()
+        self._heard: set[int] = set()  # whose words this session of the model knows; bounded by who is in the call
+        self._must_unlearn = False  # it knows words that were taken back
         self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
         self._calls_in_a_row = 0
         self._owes_after_calls = False
@@ -109,6 +111,7 @@ class Talk:
                     if is_utterance:
                         self._decide(utterance, now)
                 case Delivered(utterance, at):
+                    self._heard.add(utterance.user_id)
                     self.mouth.answers(Asked(self._roster.name(utterance.user_id), utterance.ended_at, at))
                     if utterance.is_owed or self.ear.mode is TurnMode.SERVER_VAD:
                         self._asking.said(utterance.user_id)
@@ -209,6 +212,7 @@ class Talk:
 
     def typed(self, user_id: int) -> None:
         """A member typed: the next reply is about that."""
+        self._heard.add(user_id)
         self._asking.said(user_id)
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
@@ -254,10 +258,17 @@ class Talk:
         return out
 
     def forget(self, user_id: int, now: float) -> list[Command]:
-        """The member is not to be heard any more."""
+        """The member is not to be heard any more, nor answered, and the session that knows their words is to end."""
+        is_theirs = self._asking.by == user_id
+        self._must_unlearn |= user_id in self._heard
         self._asking.forget(user_id)
         self._overlap_from_ms.pop(user_id, None)
-        return self.follow(self.ear.forget(user_id, now), now)
+        return self.follow(self.ear.forget(user_id, now), now) + (self.cut() if is_theirs else [])
+
+    @property
+    def wants_new_session(self) -> bool:
+        """A model cannot unlearn. What is being said to others is said to its end first."""
+        return self._must_unlearn and self.is_pause
 
     def finish_all(self, now: float) -> list[Command]:
         """Whatever is being said is over."""
@@ -284,6 +295,8 @@ class Talk:
     def drop_session(self) -> None:
         """Nobody listens, and nobody waits for an answer of a tool."""
         self._open_calls.clear()
+        self._heard.clear()
+        self._must_unlearn = False
         self._calls_in_a_row = 0
         self.ear.stop_listening()
 

@@ -30,8 +30,13 @@ class Transcript:
         self._lines.append(line)
 
     def forget(self, user_id: int) -> None:
-        """Drop what a member said who does not want to be heard any more."""
-        kept = [line for line in self._lines if line.user_id != user_id]
+        """Drop what a member said who does not want to be heard any more, and what they were answered: an answer repeats its question."""
+        kept: list[Caption] = []
+        is_theirs = False
+        for line in self._lines:
+            is_theirs = is_theirs if line.kind is CaptionKind.HEARD else line.user_id == user_id
+            if not is_theirs:
+                kept.append(line)
         self._lines = deque(kept, maxlen=LINES)
 
     def clear(self) -> None:
