@@ -99,7 +99,9 @@ async def check_may_come(
         raise KithError("quiet hours", key="error-quiet-now", until=until, zone=hours.zone)
     if bar is Bar.ELSEWHERE:
         named = [known for one in settings.channel_ids if (known := guild.get_channel(one)) is not None]
+        if not named:
+            raise KithError("the channels are gone", key="error-channel-none")
         shown = ", ".join(known.name for known in sorted(named, key=lambda known: known.position)[:NAMED])
-        raise KithError("not one of the channels", key="error-channel-elsewhere", channels=shown or "–")
+        raise KithError("not one of the channels", key="error-channel-elsewhere", channels=shown)
     people = tuple(member.id for member in channel.members if not member.bot)
     check_age_gate(await companion.cast.of(guild.id, channel.id, people), channel)

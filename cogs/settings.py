@@ -19,7 +19,7 @@ from bot.storage.guilds import SETTINGS, GuildSettings, PickPersona, Section, Sw
 from bot.storage.quiet_hours import parse_quiet_hours
 from cogs.answers import in_time, promptly, replace
 from cogs.permissions import check_manages, member_of
-from cogs.settings_choices import gone_in, options_of, value_of, words_for
+from cogs.settings_choices import faults_in, gone_in, options_of, value_of, words_for
 from cogs.settings_controls import (
     AUDIT,
     OPTIONS,
@@ -221,7 +221,8 @@ class SettingsPanel(commands.Cog):
             changes = await self._companion.guilds.changes(guild.id, CHANGES_SHOWN)
             return audit(words, changes), page_view(words, settings, None, self.clock())
         section = Section(name) if name in set(Section) else Section.WHO
-        return page(words, settings, section, told), page_view(words, settings, section, self.clock())
+        faults = faults_in(guild, words, settings, section)
+        return page(words, settings, section, told, faults), page_view(words, settings, section, self.clock())
 
     def _name(self, locale: str, setting: str) -> str:
         return Words(self._texts, locale).name(setting)

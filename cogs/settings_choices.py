@@ -11,7 +11,19 @@ from bot.app import Companion
 from bot.errors import KithError
 from bot.personas.persona import AgeRating, Persona
 from bot.personas.voices import voices_of
-from bot.storage.guilds import SETTINGS, Pick, PickChannels, PickPersona, PickRoles, PickVoice, Switch, Write, row_of
+from bot.storage.guilds import (
+    SETTINGS,
+    GuildSettings,
+    Pick,
+    PickChannels,
+    PickPersona,
+    PickRoles,
+    PickVoice,
+    Section,
+    Switch,
+    Write,
+    row_of,
+)
 from cogs.permissions import check_age_gate
 from cogs.settings_controls import OPTIONS
 from cogs.settings_values import NONE, Unreadable, option_of, picked, typed
@@ -93,6 +105,28 @@ def gone_in(guild: discord.Guild, value: Any) -> frozenset[int]:
     return frozenset(one for one in ids if guild.get_role(one) is None and guild.get_channel(one) is None)
 
 
+def faults_in(guild: discord.Guild, words: Words, settings: GuildSettings, section: Section) -> list[str]:
+    """What an admin should know of this page besides: something that was chosen is gone, or changes can be told nowhere."""
+    told = [
+        words.say("settings-gone-since", name=words.name(name))
+        for name in words.shown(section)
+        if isinstance(row_of(name), (PickRoles, PickChannels))
+        and name != "audit_channel_id"
+        and gone_in(guild, getattr(settings, name))
+    ]
+    audit_id = settings.audit_channel_id
+    if audit_id is not None and not _may_write(guild, guild.get_channel(audit_id)):
+        told.append(words.say("settings-audit-closed", name=words.name("audit_channel_id")))
+    return told
+
+
+def _may_write(guild: discord.Guild, channel: object) -> bool:
+    if not isinstance(channel, discord.TextChannel):
+        return False
+    granted = channel.permissions_for(guild.me)
+    return granted.view_channel and granted.send_messages
+
+
 def _limits(companion: Companion) -> dict[str, int | float]:
     """The operator's settings that are called as a server's: the most of it."""
     found = {name: getattr(companion.settings, f"kith_{name}", None) for name in SETTINGS}
@@ -123,7 +157,6 @@ def _channels(guild: discord.Guild, ids: frozenset[int], is_text: bool) -> froze
         channel = guild.get_channel(one)
         if not isinstance(channel, kinds):
             raise KithError("a channel that is gone", key="error-settings-gone")
-        granted = channel.permissions_for(guild.me)
-        if is_text and not (granted.view_channel and granted.send_messages):
+        if is_text and not _may_write(guild, channel):
             raise KithError("a channel where we may not write", key="error-settings-closed")
     return next(iter(ids), None) if is_text else ids

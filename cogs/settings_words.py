@@ -127,7 +127,11 @@ class Words:
         return clean(str(value))
 
     def line(self, setting: str, value: Any) -> str:
-        return f"{self.say('settings-line', name=self.name(setting))} {self.value(setting, value)}"
+        """How it is now: where an admin chose more than the operator allows by now, that is in force."""
+        row, most = row_of(setting, self.model), self.limits.get(setting)
+        is_over = isinstance(row, Write) and most is not None and isinstance(value, (int, float)) and value > most
+        shown = self.value(setting, None if is_over else value)
+        return f"{self.say('settings-line', name=self.name(setting))} {shown}"
 
     def expected(self, setting: str) -> str:
         row = row_of(setting, self.model)
@@ -138,11 +142,12 @@ def key_of(setting: str) -> str:
     return f"settings-{setting.replace('_', '-')}"
 
 
-def page(words: Words, settings: GuildSettings, section: Section, told: str = "") -> str:
-    """A page of the panel: a title and a line a setting. `told`: what has just happened."""
+def page(words: Words, settings: GuildSettings, section: Section, told: str = "", faults: Sequence[str] = ()) -> str:
+    """A page of the panel: a title and a line a setting. `told`: what has just happened; `faults`: what is not as it was chosen."""
     lines = [words.say(PAGES[section]), *(words.line(name, getattr(settings, name)) for name in words.shown(section))]
     if section is Section.WHERE and settings.auto_join and not settings.channel_ids:
         lines.append(words.say("settings-auto-join-idle"))
+    lines += faults
     return shortened("\n".join([told, *lines] if told else lines), MESSAGE_LIMIT)
 
 

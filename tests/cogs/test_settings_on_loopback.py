@@ -234,6 +234,49 @@ async def test_a_member_without_the_right_is_refused_at_the_command_and_at_someb
     assert not (await kept(server)).approves_personas
 
 
+async def test_what_was_chosen_and_is_gone_is_told_on_its_page_and_to_whoever_calls(server: Stage) -> None:
+    attic, changes = named(server, "Attic"), named(server, "changes")
+    await choose(server, "channel_ids", [attic.channel_id])
+    await choose(server, "user_role_ids", [DJ])
+    await choose(server, "audit_channel_id", changes.channel_id)
+    bea = await Panel.open(server, person(server, "Bea"))
+    assert "-#" not in await bea.tab("where") + await bea.tab("keeps")
+
+    for channel in (attic, changes):
+        del server.guild.channels[channel.channel_id]
+        await server.discord.gateway.dispatch(server.guild.guild_id, "CHANNEL_DELETE", channel.payload())
+    del server.guild.roles[DJ]
+    gone = {"guild_id": str(server.guild.guild_id), "role_id": str(DJ)}
+    await server.discord.gateway.dispatch(server.guild.guild_id, "GUILD_ROLE_DELETE", gone)
+    guild = bot_of(server).get_guild(server.guild.guild_id)
+    assert guild is not None
+    await until(lambda: guild.get_role(DJ) is None)
+
+    where = await bea.tab("where")
+    assert "-# **谁能和我说话：** 之前选的，有的已经不在本服务器了。" in where
+    assert "-# **语音频道：** 之前选的，有的已经不在本服务器了。" in where
+    alice = await Panel.open(server, server.alice)
+    await alice.change("Approval of personas")
+    assert "I tell changes nowhere: the channel under **Where changes are told** is gone" in alice.text
+    await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    assert "are all gone. An admin can choose others" in (await server.run(server.alice, "join")).text
+
+
+async def test_a_channel_for_changes_that_was_closed_to_us_is_told_with_the_change(server: Stage) -> None:
+    changes = named(server, "changes")
+    await choose(server, "audit_channel_id", changes.channel_id)
+    changes.overwrites = [{"id": str(server.world.bot.user_id), "type": 1, "allow": "0", "deny": str(1 << 11)}]
+    await show_channel(server, changes)
+    guild = bot_of(server).get_guild(server.guild.guild_id)
+    assert guild is not None
+    known = guild.get_channel(changes.channel_id)
+    assert known is not None
+    await until(lambda: not known.permissions_for(guild.me).send_messages)
+    panel = await Panel.open(server, server.alice)
+    await panel.change("Approval of personas")
+    assert "or I may not write there" in panel.text
+
+
 async def test_of_two_admins_the_second_is_told_and_sees_how_it_is_now(server: Stage) -> None:
     alice, bea = await Panel.open(server, server.alice), await Panel.open(server, person(server, "Bea"))
     await alice.change("Persona")

@@ -68,6 +68,16 @@ def test_a_field_is_a_line_on_its_page_and_an_entry_of_its_menu() -> None:
     assert {"settings-captions", "settings-captions-about", "settings-critic-role-ids-none"} <= settings_keys(More)
 
 
+def test_more_than_the_operator_allows_by_now_is_shown_as_what_is_in_force() -> None:
+    words = Words(Texts(), "en-US", limits={"guild_seconds_per_day": 3_600})
+    settings = GuildSettings(guild_id=1, guild_seconds_per_day=7_200, member_seconds_per_day=7_200)
+    shown = page(words, settings, Section.SPENDS)
+    assert "**Speech a day, all together:** my operator's limit: 3 600 s (1 h)" in shown
+    assert "**Speech a day, each member:** 7 200 s (2 h)" in shown
+    within = page(words, settings.model_copy(update={"guild_seconds_per_day": 1_800}), Section.SPENDS)
+    assert "**Speech a day, all together:** 1 800 s (30 min)" in within
+
+
 async def test_a_field_can_be_changed_from_the_panel() -> None:
     words = Words(MoreTexts(), "en-US", model=More)
     offered = options(page_view(words, More(guild_id=1), Section.KEEPS, NOW))
