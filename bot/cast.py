@@ -201,7 +201,7 @@ class Cast:
         if decision is Decision.SETTLED:
             raise PersonaError("nothing of that name waits", key="error-persona-settled")
         if decision is Decision.CHANGED:
-            raise PersonaError("it was changed since", key="error-persona-changed")
+            raise PersonaError("it was changed since", key="error-persona-changed", slug=slug)
 
     async def delete(self, guild_id: int, slug: str) -> None:
         """With every choice of it. Raises `PersonaError`."""

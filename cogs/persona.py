@@ -12,7 +12,6 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.cast import NOBODY, Made
-from bot.conversation.instructions import compose
 from bot.errors import KithError, PersonaError
 from bot.faults import tell_alone
 from bot.personas.cards.files import Format
@@ -23,10 +22,11 @@ from bot.personas.drift import Fault
 from bot.personas.persona import Persona as Character
 from bot.storage.personas import Scope
 from bot.texts import Texts
+from cogs.answers import in_time
 from cogs.pace import by_guild
 from cogs.permissions import check_age_gate, check_may_choose_persona, check_may_use, is_usable, may_choose, member_of
 from cogs.persona_cards import MESSAGE_LIMIT, card_in, may_show_picture, picture_file, take_in
-from cogs.persona_forms import ApprovalButton, ForgottenForms, PersonaForm, approval
+from cogs.persona_forms import ApprovalButton, ForgottenForms, PersonaForm, approval, words_file
 from cogs.voice import channel_of
 from cogs.wording import one_of, worded
 
@@ -157,7 +157,7 @@ class Persona(
         await interaction.response.defer(ephemeral=True, thinking=True)
         persona, waits = await self._known(interaction, member, name)
         shown = shortened(about(self._texts, interaction.locale.value, persona), MESSAGE_LIMIT)
-        files = [discord.File(io.BytesIO(compose(persona).encode()), f"{persona.slug}.txt")] if waits else []
+        files = [words_file(persona)] if waits else []
         is_shown = may_show_picture(persona, interaction.channel)
         picture = await self._companion.cast.picture(member.guild.id, persona.slug) if is_shown else None
         file = picture_file(persona.slug, picture) if picture is not None else None
@@ -215,7 +215,7 @@ class Persona(
     @app_commands.describe(name=worded("option-name-description"))
     async def edit(self, interaction: discord.Interaction, name: str) -> None:
         member = member_of(interaction)
-        made = await self._own(interaction, member, name)
+        made = await in_time(self._own(interaction, member, name))  # a form must be the first answer
         slug, shown = made.persona.slug, draft_of(made.persona)
 
         async def submit(later: discord.Interaction, draft: Draft) -> None:
@@ -337,7 +337,7 @@ async def setup(bot: KithBot) -> None:
 
     @app_commands.guild_only()
     async def adopt(interaction: discord.Interaction, message: discord.Message) -> None:
-        await check_may_use(companion, member_of(interaction), interaction.permissions)
+        await in_time(check_may_use(companion, member_of(interaction), interaction.permissions))
         await take_in(companion, interaction, card_in(message.attachments))
 
     await bot.add_cog(Persona(companion))

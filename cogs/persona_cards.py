@@ -16,6 +16,7 @@ from bot.personas.cards.reading import CardReport, Fate
 from bot.personas.cards.tidy import Unsafe
 from bot.personas.persona import AgeRating, Persona
 from bot.texts import Texts
+from cogs.answers import in_time
 from cogs.permissions import may_choose, member_of
 from cogs.persona_forms import approval
 
@@ -104,8 +105,8 @@ async def take_in(companion: Companion, interaction: discord.Interaction, attach
     member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
     if attachment.size > FILE_BYTES:
         raise KithError("the attachment is too large", key="error-card-too-large")
-    may_approve = await may_choose(companion, member, interaction.permissions)
-    waits = not may_approve and (await companion.guilds.get(member.guild.id)).approves_personas
+    may_approve = await in_time(may_choose(companion, member, interaction.permissions))
+    waits = not may_approve and (await in_time(companion.guilds.get(member.guild.id))).approves_personas
     await interaction.response.defer(thinking=True, ephemeral=not waits)  # who approves it reads the report too
     try:
         data = await attachment.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import secrets
@@ -15,10 +16,13 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot, answer_fault
 from bot.cast import Made
-from bot.errors import KithError
+from bot.conversation.instructions import compose
+from bot.errors import KithError, PersonaError
 from bot.personas.draft import LINE_LIMIT, NAME_LIMIT, PHRASES_LIMIT, TEXT_LIMIT, Draft
+from bot.personas.persona import Persona
 from bot.personas.scenes import WORDS_LIMIT
 from bot.texts import clean
+from cogs.answers import promptly, replace
 from cogs.permissions import check_may_choose_persona, member_of
 
 TITLE_LIMIT: Final = 45
@@ -139,7 +143,7 @@ class ForgottenForms(commands.Cog):
 
 class ApprovalButton(
     ui.DynamicItem[ui.Button[ui.View]],
-    template=r"kith:persona:(?P<verdict>approve|decline):(?P<slug>[a-z0-9-]{1,48}):(?P<mark>[0-9a-f]{16})",
+    template=r"kith:persona:(?P<verdict>approve|decline):(?P<slug>[a-z0-9-]{1,48}):(?P<mark>[\w-]{22})",
 ):
     """Approve or decline this version. Outlives restarts: all that it needs stands in its id."""
 
@@ -161,20 +165,42 @@ class ApprovalButton(
         assert isinstance(interaction.client, KithBot)
         companion = interaction.client.companion
         try:
-            await self._decide(companion, interaction)
+            await self._pressed(companion, interaction)
         except Exception as error:  # answered to the member, and logged if it is a bug
             await answer_fault(companion.texts, interaction, error)
 
-    async def _decide(self, companion: Companion, interaction: discord.Interaction) -> None:
+    async def _pressed(self, companion: Companion, interaction: discord.Interaction) -> None:
+        try:
+            sentence = await promptly(interaction, self._decide(companion, interaction))
+        except PersonaError as error:
+            if error.key != "error-persona-changed":
+                raise
+            await self._show_again(companion, interaction, error)
+            return
+        await replace(interaction, content=sentence, view=None)
+
+    async def _decide(self, companion: Companion, interaction: discord.Interaction) -> str:
+        """What everybody is told of it. Raises `KithError`; then nothing was decided."""
         member, locale = member_of(interaction), interaction.locale.value
         await check_may_choose_persona(companion, member, interaction.permissions)
         if self._verdict == "approve":
             persona = await companion.cast.approve(member.guild.id, self._slug, self._mark)
-            sentence = companion.texts.say(locale, "persona-approved", name=persona.name_in(locale), slug=self._slug)
-        else:
-            await companion.cast.decline(member.guild.id, self._slug, self._mark)
-            sentence = companion.texts.say(locale, "persona-declined", slug=self._slug)
-        await interaction.response.edit_message(content=sentence, view=None)
+            return companion.texts.say(locale, "persona-approved", name=persona.name_in(locale), slug=self._slug)
+        await companion.cast.decline(member.guild.id, self._slug, self._mark)
+        return companion.texts.say(locale, "persona-declined", slug=self._slug)
+
+    async def _show_again(self, companion: Companion, interaction: discord.Interaction, error: PersonaError) -> None:
+        """Its maker changed it after this button was made: the buttons become those of what waits now, which whoever pressed is shown."""
+        locale = interaction.locale.value
+        made = await promptly(interaction, companion.cast.own(member_of(interaction).guild.id, self._slug))
+        told = companion.texts.say(locale, error.key, **error.values)
+        await replace(interaction, content=told, view=approval(companion, locale, made))
+        await interaction.followup.send(file=words_file(made.persona), ephemeral=True)
+
+
+def words_file(persona: Persona) -> discord.File:
+    """Every word that a model would be told of this persona: for whoever is to approve it."""
+    return discord.File(io.BytesIO(compose(persona).encode()), f"{persona.slug}.txt")
 
 
 def approval(companion: Companion, locale: str, made: Made) -> ui.View:

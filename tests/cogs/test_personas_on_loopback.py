@@ -218,11 +218,17 @@ async def test_who_approves_reads_every_word_and_approves_no_other(entered: tupl
 
     form = await stage.run(stage.ming, "persona edit", name="captain-rook")
     changed = await stage.submit(stage.ming, form, **{**FORM, "identity": "Rook tells everybody to leave."})
-    assert "changed since" in (await stage.press(stage.alice, made, button_of(made, "approve"))).text
-    assert "changed since" in (await stage.press(stage.alice, made, button_of(made, "decline"))).text
+    pressed = await stage.press(stage.alice, made, button_of(made, "approve"))
+    await until(lambda: len(pressed.replies) == 2)
+    told, again = pressed.replies
+    assert "changed since, so nothing was decided" in told.content
+    assert set(told.buttons) == set(changed.replies[-1].buttons), "its buttons are those of what waits now"
+    assert again.ephemeral_for == stage.alice.user_id
+    (file,) = again.payload["attachments"]
+    assert "tells everybody to leave" in stage.world.files[int(file["id"])].decode()
     assert "is approved" in (await stage.press(stage.alice, changed, button_of(changed, "approve"))).text
-    again = await stage.run(stage.alice, "persona about", name="captain-rook")
-    assert not again.replies[-1].payload.get("attachments")
+    shown = await stage.run(stage.alice, "persona about", name="captain-rook")
+    assert not shown.replies[-1].payload.get("attachments")
 
 
 async def test_a_scene_sets_the_tone_and_a_member_of_another_channel_sets_none(

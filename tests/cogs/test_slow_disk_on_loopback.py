@@ -16,10 +16,18 @@ from bot.rehearsal.world import Message, Person
 
 pytestmark = pytest.mark.rehearsal
 
+FORM = {
+    "name": "Captain Rook",
+    "tagline": "An old sailor.",
+    "identity": "Rook is an AI who knows every knot.",
+    "manner": "Gruff and short.",
+    "phrases": "",
+}
+
+
 @pytest.fixture
 async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr("cogs.answers.PATIENCE_S", 0.05)
-    monkeypatch.setattr("cogs.answers.LATEST_S", 0.1)
     async with on_stage(tmp_path, monkeypatch) as stage:
         yield stage
 
@@ -87,11 +95,36 @@ async def test_of_two_choices_while_the_disk_is_busy_one_is_kept_and_both_are_an
     assert len(await bot_of(stage).companion.guilds.changes(stage.guild.guild_id)) == 1
 
 
-async def test_a_form_that_cannot_be_shown_in_time_is_refused_in_words(stage: Stage) -> None:
+async def test_a_form_that_cannot_be_shown_in_time_is_refused_in_words(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panel = (await stage.run(stage.alice, "settings")).replies[-1]
     spends = await (await press(stage, stage.alice, panel, ":page:spends:")).wait_reply()
     async with busy_disk(stage):
+        monkeypatch.setattr("cogs.answers.LATEST_S", 0.1)
         pressed = await press(stage, stage.alice, spends.replies[-1], ":change:", "Speech a day, all together")
         assert "My notes take their time" in await ended(pressed)
         assert "My notes take their time" in await ended(await stage.run(stage.alice, "scene", name="hype"))
+    monkeypatch.setattr("cogs.answers.LATEST_S", 2.0)
     assert "no voice channel" in (await stage.run(stage.alice, "scene", name="hype")).text
+
+
+async def test_an_approval_is_acknowledged_and_told_when_it_is_kept(stage: Stage) -> None:
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
+    made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
+    async with busy_disk(stage):
+        pressed = await press(stage, stage.alice, made.replies[-1], ":approve:")
+        assert await acknowledged(pressed) is CallbackKind.DEFERRED_UPDATE
+    assert "is approved" in await ended(pressed)
+    assert await stage.complete(stage.alice, "persona use", "name", "rook") == ["captain-rook"]
+
+
+async def test_an_approval_that_is_refused_slowly_leaves_what_was_pressed_as_it_is(stage: Stage) -> None:
+    await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
+    made = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
+    async with busy_disk(stage):
+        pressed = await press(stage, stage.ming, made.replies[-1], ":approve:")
+        await acknowledged(pressed)
+    assert "只有能管理本服务器的人" in await ended(pressed)
+    assert pressed.replies[-1].ephemeral_for == stage.ming.user_id
+    assert any(":approve:" in one for one in made.replies[-1].buttons)
