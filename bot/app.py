@@ -62,7 +62,7 @@ async def open_companion(settings: Settings) -> AsyncIterator[Companion]:
         stack.push_async_callback(stores.close)
         model_url = await stack.enter_async_context(open_local_model(settings))
         companion = Companion(settings, stores, personas, model_url)
-        stack.push_async_callback(companion.close)
+        stack.push_async_callback(companion.consent.close)
         forgotten = await companion.call_log.end_forgotten()
         if forgotten:
             _log.info("calls_ended_without_goodbye", count=forgotten)

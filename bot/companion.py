@@ -1,4 +1,4 @@
-"""What the house can do, as cogs ask for it: join and leave, agree and take back, be somebody else, say how it fares.
+"""What the house can do, as cogs ask for it: join and leave, keep and forget, be somebody else, say how it fares.
 
 It introduces the calls to what they need (consent, personas, memory, budget, tools, texts, voice, model) and holds no decision of a talk, of
 consent or of the media plane. Made by `bot.app.open_companion`; everything runs on the event loop.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -19,53 +17,36 @@ import discord
 import structlog
 
 from bot.attendance import may_talk
-from bot.audio.opus import EncoderProfile
-from bot.audio.speech_model import SpeechModel
-from bot.audition import audition
+from bot.audition import Auditions
 from bot.cast import Cast
+from bot.chats import Chats
+from bot.consent import Consent, channel_id_of
 from bot.conversation.call import Call, config_of
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
 from bot.conversation.crisis import HelpLines
-from bot.conversation.session import Judge, Observer
+from bot.conversation.session import Observer
 from bot.errands import Errands
 from bot.errors import KithError, StorageError
 from bot.housekeeping import keep_house
+from bot.media import Media, make_judge
 from bot.memory.call import CallMemory
 from bot.memory.chat import ChatDigester
 from bot.memory.digest import Digester
 from bot.memory.keeper import Keeper
-from bot.model_choice import model_options
 from bot.model_digest import ModelDigester
 from bot.notice import SpokenNotice
 from bot.personas.library import Library
 from bot.personas.persona import Persona
 from bot.personas.scenes import Scene
 from bot.personas.voices import voice_for
-from bot.realtime import dialects
-from bot.realtime.events import Attribution, ModelEvent, SessionConfig, Unheard
-from bot.realtime.link import ModelLink
-from bot.realtime.session import SessionOptions
 from bot.settings import Settings
-from bot.side_reply import PaidDigester, side_reply
+from bot.side_reply import PaidDigester
 from bot.spending import Spending
 from bot.storage import personas
-from bot.storage.consent import Scope
 from bot.stores import Stores
-from bot.texts import ENGLISH, Texts
-from bot.voice.connection import Connection, voice_protocol
-from bot.voice.pacer import Pacer
+from bot.texts import Texts
 
-JOIN_S: Final = 30.0
-LOCALES_KEPT: Final = 4096
 OFF_RECORD_S: Final = 600.0
-STANDS: Final = {
-    (Scope.REMEMBER, True): "consent-remember-on",
-    (Scope.REMEMBER, False): "consent-remember-off",
-    (Scope.TRANSCRIPT, True): "consent-transcript-on",
-    (Scope.TRANSCRIPT, False): "consent-transcript-off",
-}
-"""What is told of a scope besides being heard: whether it is agreed to."""
-
 OfferProposals: TypeAlias = Callable[[TextChannel, str, frozenset[int]], Awaitable[None]]
 """(chat, locale, ids of members): they have something to keep or to drop."""
 
@@ -81,11 +62,13 @@ class Companion:
         """The shipped personas; `cast` knows those of a server too."""
 
         self.texts = Texts()
+        self.chats = Chats(self.texts)
         self.ledger = stores.ledger
         self.guilds = stores.guilds
         self.choices = stores.choices
         self.call_log = stores.call_log
         self.estate = stores.estate
+        self._media = Media(settings, model_url)
         self.cast = Cast(library, stores.personas, self.guilds, settings.kith_persona)
         self.keeper = Keeper(
             stores.memories, stores.recaps, self.choices, self.ledger, self.guilds, self._digester(), utc_now
@@ -97,7 +80,7 @@ class Companion:
             self.texts,
             lambda: self.calls,
             utc_now,
-            has_built_in_search=dialects.load(settings.provider).capabilities.built_in_search,
+            has_built_in_search=self._media.has_built_in_search,
         )
         self._usage = stores.usage
         self._help_lines = HelpLines.parse(settings.kith_helplines)
@@ -107,25 +90,15 @@ class Companion:
         self.show_presence: Callable[[int], None] | None = None
         """Told of every change of who is there and who is heard; a cog's."""
 
-        self.pacer = Pacer()
         self.observers: list[Observer] = []
         """Shown every event and command of every call, in order: rehearsals watch through them."""
-        self._model_options = model_options(settings, model_url)
-        self._session_options = SessionOptions(
-            Attribution(settings.kith_attribution),
-            Unheard(settings.kith_unheard),
-            settings.kith_responses_per_minute,
-        )
-        self._tls = ssl.create_default_context()
-        self._auditioning: set[int] = set()
         self._off_record: dict[tuple[int, int], float] = {}  # channel: until when; bounded by the calls of ten minutes
-        self._locales: OrderedDict[int, str] = OrderedDict()
         services = CallServices(
             allowed=self.ledger.allowed,
             persona=self.cast.of,
-            tell=self._tell,
-            connect_voice=self._connect_voice,
-            open_model=self._open_model,
+            tell=self.chats.tell,
+            connect_voice=self._media.connect_voice,
+            open_model=self._media.open_model,
             notice=SpokenNotice(self.texts, settings.kith_output_rate_hz),
             make_judge=make_judge,
             call_log=self.call_log,
@@ -143,13 +116,15 @@ class Companion:
             help_line=self._help_lines.sentence,
         )
         self.calls = Calls(services, CallOptions.of(settings))
+        self.consent = Consent(self.ledger, self.calls)
+        self.auditions = Auditions(self.calls, self.cast, self.spending, self._media.open_model)
 
     # ------------------------------------------------------------------ calls
 
     async def join(self, channel: Channel, text_channel: TextChannel, locale: str) -> Persona:
         """Into the channel, or already there. Answers who came. Raises `VoiceError`, `StorageError`."""
         guild_id = channel.guild.id
-        self._remember_locale(guild_id, locale)
+        self.chats.called(guild_id, locale)
         await self.ledger.load(guild_id)
         status = await self.calls.join(channel, text_channel=text_channel)
         return status.persona or self.library.get(self.settings.kith_persona)
@@ -168,69 +143,6 @@ class Companion:
 
     def status(self, guild_id: int) -> CallStatus | None:
         return self.calls.status(guild_id)
-
-    # ------------------------------------------------------------------ consent
-
-    async def scopes(self, member: discord.Member) -> frozenset[Scope]:
-        """What the member has agreed to. Raises `StorageError`."""
-        await self.ledger.load(member.guild.id)
-        return self.agreed(member)
-
-    def agreed(self, member: discord.Member) -> frozenset[Scope]:
-        """The same, as far as it was read; nothing of a server that was not."""
-        return frozenset(scope for scope in Scope if self.ledger.allowed(member.guild.id, member.id, scope))
-
-    async def allow(self, member: discord.Member, scope: Scope = Scope.LISTEN) -> str:
-        """The member agrees. Answers with the key of what they are told. Raises `StorageError`."""
-        guild_id, user_id = member.guild.id, member.id
-        await self.ledger.load(guild_id)
-        if scope is not Scope.LISTEN:
-            await self.ledger.allow(guild_id, user_id, scope)
-            return STANDS[scope, self.ledger.allowed(guild_id, user_id, scope)]
-        was_allowed = self.ledger.allowed(guild_id, user_id)
-        await self.ledger.allow(guild_id, user_id)
-        if not self.ledger.allowed(guild_id, user_id):
-            return "consent-stopped"  # taken back in the meantime
-        await self.calls.consent_changed(guild_id, user_id, True)
-        status = self.calls.status(guild_id)
-        is_here = status is not None and _channel_id(member) == status.channel_id
-        if not is_here:
-            return "consent-allowed-elsewhere"
-        return "consent-allowed-already" if was_allowed else "consent-allowed"
-
-    async def withdraw(self, member: discord.Member, scope: Scope = Scope.LISTEN) -> str:
-        """What was agreed to is taken back, from the first moment of this call. Answers with the key of what the member is told.
-
-        Who is not heard is not remembered either: with `LISTEN` goes everything.
-        """
-        guild_id, user_id = member.guild.id, member.id
-        was_allowed = self.ledger.allowed(guild_id, user_id, scope)
-        for each in Scope if scope is Scope.LISTEN else (scope,):
-            self.ledger.revoke(guild_id, user_id, each)
-        if scope is Scope.LISTEN:
-            await self.calls.consent_changed(guild_id, user_id, False)
-        elif (memory := self.memory_of(guild_id)) is not None:
-            memory.forget_member(user_id)
-        try:
-            await self.ledger.save()
-        except StorageError:
-            _log.warning("withdrawal_not_written", count=self.ledger.unsaved)
-            return "error-consent-unsaved"
-        if scope is not Scope.LISTEN:
-            return STANDS[scope, False]
-        return "consent-stopped" if was_allowed else "consent-stopped-already"
-
-    def model_sentence(self, locale: str) -> str:
-        """Which model hears, as members are told."""
-        settings = self.settings
-        if settings.provider != "local":
-            return self.texts.say(locale, "consent-model-provider", name=settings.kith_model, provider="StepFun")
-        services = (settings.kith_transcription_url, settings.kith_chat_url, settings.kith_speech_url)
-        return self.texts.say(locale, "consent-model-local-services" if any(services) else "consent-model-local")
-
-    def model_name(self, locale: str) -> str:
-        """The model in a word or two."""
-        return self.settings.kith_model if self.settings.provider != "local" else self.texts.say(locale, "model-local")
 
     # ------------------------------------------------------------------ what is kept
 
@@ -259,7 +171,7 @@ class Companion:
     async def erase_member(self, member: discord.Member) -> None:
         """Everything of the member's here goes: agreement first, then what was kept. Raises `StorageError`."""
         guild_id = member.guild.id
-        await self.withdraw(member)
+        await self.consent.withdraw(member)
         self.spending.forget(guild_id, member.id)
         await self.keeper.erase(guild_id, member.id, lambda: self.estate.erase_member(guild_id, member.id))
         self.cast.drop(guild_id)  # it knew who made which persona
@@ -286,31 +198,12 @@ class Companion:
         if room is not None:
             await self.calls.choose_persona(guild_id, await self.cast.of(guild_id, *room))
 
-    async def audition(self, guild_id: int, name: str) -> Persona:
-        """About five seconds of this persona's voice in the call. Raises `KithError`."""
-        persona = await self.cast.find(guild_id, name)
-        if self.calls.get(guild_id) is None:
-            raise KithError("no call here", key="error-not-in-call")
-        if guild_id in self._auditioning:
-            raise KithError("one audition at a time", key="error-audition-busy")
-        self._auditioning.add(guild_id)
-        try:
-            async with side_reply(self.spending, guild_id, self._open_model) as reply:
-                pcm = await audition(reply.open, self.calls.config_of(persona))
-        finally:
-            self._auditioning.discard(guild_id)
-        session = self.calls.get(guild_id)
-        if session is None:
-            raise KithError("the call is over", key="error-not-in-call")
-        session.play_clip(pcm)
-        return persona
-
     def must_be_in_call(self, member: discord.Member) -> None:
         """Raises `KithError` for one who is not in the channel of the call: a scene is the room's own affair."""
         room = self.calls.room(member.guild.id)
         if room is None:
             raise KithError("no call here", key="error-not-in-call")
-        if _channel_id(member) != room[0]:
+        if channel_id_of(member) != room[0]:
             raise KithError("not in the call's channel", key="error-not-in-room")
 
     def set_scene(self, guild_id: int, scene: Scene | None) -> None:
@@ -324,14 +217,7 @@ class Companion:
         self.spending.forget(guild_id)
         await self.estate.erase_guild(guild_id)
         self.cast.drop(guild_id)
-        self._locales.pop(guild_id, None)
-
-    async def close(self) -> None:
-        """Write what the disk has not taken yet."""
-        try:
-            await self.ledger.save()
-        except StorageError:
-            _log.error("withdrawals_lost", count=self.ledger.unsaved)
+        self.chats.forget(guild_id)
 
     # ------------------------------------------------------------------ services of the calls
 
@@ -349,7 +235,7 @@ class Companion:
 
     async def _offer_proposals(self, call: Call, members: frozenset[int]) -> None:
         if self.offer_proposals is not None:
-            await self.offer_proposals(call.text_channel, self.locale_of(call.guild), members)
+            await self.offer_proposals(call.text_channel, self.chats.locale_of(call.guild), members)
 
     def _changed(self, guild_id: int) -> None:
         if self.show_presence is not None:
@@ -363,58 +249,10 @@ class Companion:
             return ChatDigester(settings.kith_digest_url, settings.kith_digest_model, key)
         persona = self.library.get(settings.kith_persona)
         config = config_of(persona, CallOptions.of(settings))
-        return PaidDigester(lambda open_link: ModelDigester(open_link, config), self._open_model, lambda: self.spending)
-
-    async def _connect_voice(self, channel: Channel, allowed: Iterable[int]) -> Connection:
-        settings = self.settings
-        make = voice_protocol(
-            self.pacer,
-            EncoderProfile(settings.kith_encoder_profile),
-            settings.kith_input_rate_hz,
-            output_rate_hz=settings.kith_output_rate_hz,
-            allowed=allowed,
-            tls=self._tls,
+        return PaidDigester(
+            lambda open_link: ModelDigester(open_link, config), self._media.open_model, lambda: self.spending
         )
-        return await channel.connect(cls=make, timeout=JOIN_S)
-
-    def _open_model(self, config: SessionConfig, sink: Callable[[ModelEvent], None]) -> ModelLink:
-        dialect = dialects.load(self.settings.provider)
-        return ModelLink(dialect, self._model_options, config, self._session_options, sink)
-
-    def locale_of(self, guild: discord.Guild) -> str:
-        """Of whoever called us there last; until then the server's own."""
-        return self._locales.get(guild.id, str(guild.preferred_locale))
-
-    async def _tell(self, channel: TextChannel, key: str, values: dict[str, str | int | float]) -> None:
-        """A sentence in the chat, in the language of whoever called. Raises `KithError` when the chat is closed to us."""
-        guild = getattr(channel, "guild", None)
-        locale = self.locale_of(guild) if guild is not None else ENGLISH
-        try:
-            await channel.send(self.texts.say(locale, key, **values))
-        except discord.DiscordException as error:
-            raise KithError(f"the chat takes no message ({type(error).__name__})") from error
-
-    def _remember_locale(self, guild_id: int, locale: str) -> None:
-        self._locales[guild_id] = locale
-        self._locales.move_to_end(guild_id)
-        if len(self._locales) > LOCALES_KEPT:
-            self._locales.popitem(last=False)
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def make_judge() -> Judge:
-    """Tells speech from noise for one call. Stretches of different members come in turn, so each is judged by itself."""
-    model = SpeechModel()
-
-    def judge(pcm_16k: bytes) -> float:
-        model.reset()
-        return model.probability(pcm_16k)
-
-    return judge
-
-
-def _channel_id(member: discord.Member) -> int | None:
-    return member.voice.channel.id if member.voice is not None and member.voice.channel is not None else None

@@ -85,6 +85,19 @@ def provenance(settings: Settings, texts: Texts, locale: str) -> Provenance:
     )
 
 
+def model_name(settings: Settings, texts: Texts, locale: str) -> str:
+    """The model in a word or two."""
+    return settings.kith_model if settings.provider != "local" else texts.say(locale, "model-local")
+
+
+def model_sentence(settings: Settings, texts: Texts, locale: str) -> str:
+    """Which model hears, as members are told."""
+    if settings.provider != "local":
+        return texts.say(locale, "consent-model-provider", name=settings.kith_model, provider="StepFun")
+    services = (settings.kith_transcription_url, settings.kith_chat_url, settings.kith_speech_url)
+    return texts.say(locale, "consent-model-local-services" if any(services) else "consent-model-local")
+
+
 def region_key(settings: Settings) -> str:
     """Where members' voices go, as a key of the catalogues."""
     if settings.provider == "local":

@@ -34,4 +34,4 @@ def adopt(companion: Companion, interaction: discord.Interaction) -> None:
     if message is None or guild is None or message.flags.ephemeral:
         return
     if not presence_of(companion).has(guild.id, PanelMessage):
-        keep_true(companion, guild.id, companion.locale_of(guild), message)
+        keep_true(companion, guild.id, companion.chats.locale_of(guild), message)

@@ -118,7 +118,7 @@ class Members(commands.Cog):
                 if not self._attendance.comes_for(arrival, settings, datetime.now(UTC), time.monotonic()):
                     return
                 await check_may_come(self._companion, channel, datetime.now(UTC))
-                await self._companion.join(channel, channel, self._companion.locale_of(guild))
+                await self._companion.join(channel, channel, self._companion.chats.locale_of(guild))
                 await self._introduce(channel)
         except KithError as error:  # nobody asked, so nobody is told
             _log.info("not_come_by_itself", guild_id=guild.id, error=error.key)
@@ -143,7 +143,7 @@ class Members(commands.Cog):
         status = self._companion.status(channel.guild.id)
         if status is None:
             return
-        locale = self._companion.locale_of(channel.guild)
+        locale = self._companion.chats.locale_of(channel.guild)
         persona = status.persona or await self._companion.cast.of(channel.guild.id)
         sentence = panel_sentence(self._companion, locale, channel.name, persona)
         try:
@@ -220,7 +220,7 @@ class Members(commands.Cog):
         if reason not in _TOLD or not isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
             return
         try:
-            await channel.send(self._companion.texts.say(self._companion.locale_of(guild), _TOLD[reason]))
+            await channel.send(self._companion.texts.say(self._companion.chats.locale_of(guild), _TOLD[reason]))
         except discord.DiscordException as error:
             _log.warning("end_not_told", guild_id=guild.id, error=type(error).__name__)
 

@@ -12,10 +12,12 @@ import discord
 from discord import ButtonStyle, ui
 
 from bot.app import Companion, answer_fault
-from bot.companion import OFF_RECORD_S, STANDS
+from bot.companion import OFF_RECORD_S
+from bot.consent import STANDS
 from bot.errors import KithError
 from bot.personas.persona import Persona
 from bot.presence import Shown, panel_words
+from bot.provenance import model_sentence
 from bot.storage.consent import Scope
 from bot.texts import ENGLISH
 from cogs.board import adopt, presence_of
@@ -42,9 +44,9 @@ async def allow(companion: Companion, interaction: discord.Interaction, scope: S
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
     if scope is Scope.LISTEN:
-        told = companion.texts.say(locale, await companion.allow(member))
+        told = companion.texts.say(locale, await companion.consent.allow(member))
     else:
-        await companion.allow(member, scope)
+        await companion.consent.allow(member, scope)
         told = await _told(companion, member, locale, scope)
     await interaction.edit_original_response(content=told)
 
@@ -52,8 +54,8 @@ async def allow(companion: Companion, interaction: discord.Interaction, scope: S
 async def stop(companion: Companion, interaction: discord.Interaction, scope: Scope = Scope.LISTEN) -> None:
     """The member takes one thing back; with being heard goes everything. This starts before Discord is even answered, and a slow disk holds neither up."""
     member, locale, texts = member_of(interaction), interaction.locale.value, companion.texts
-    before = companion.agreed(member)
-    withdrawal = asyncio.ensure_future(companion.withdraw(member, scope))
+    before = companion.consent.agreed(member)
+    withdrawal = asyncio.ensure_future(companion.consent.withdraw(member, scope))
     try:
         await interaction.response.defer(ephemeral=True, thinking=True)
     finally:
@@ -71,16 +73,16 @@ async def toggle(companion: Companion, interaction: discord.Interaction, scope: 
     button = (member.guild.id, member.id, scope.value)
     async with _in_turn.setdefault(button, asyncio.Lock()):  # the second of two clicks tells what the first one did
         if not _presses_of(companion).is_double(button, time.monotonic()):
-            if scope in await companion.scopes(member):
-                await companion.withdraw(member, scope)
+            if scope in await companion.consent.scopes(member):
+                await companion.consent.withdraw(member, scope)
             else:
-                await companion.allow(member, scope)
+                await companion.consent.allow(member, scope)
     await interaction.edit_original_response(content=await _told(companion, member, locale, scope))
 
 
 async def _told(companion: Companion, member: discord.Member, locale: str, scope: Scope) -> str:
     """How it stands with one scope, and what that means here."""
-    now = companion.agreed(member)
+    now = companion.consent.agreed(member)
     sentences = [companion.texts.say(locale, STANDS[scope, scope in now])]
     if scope is Scope.REMEMBER and scope in now:
         settings = await companion.guilds.get(member.guild.id)
@@ -124,8 +126,8 @@ async def explain(companion: Companion, interaction: discord.Interaction) -> Non
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
     settings = await companion.guilds.get(member.guild.id)
-    words = explanation(companion.texts, locale, companion.model_sentence(locale), settings)
-    view = Explained(companion, locale, await companion.scopes(member))
+    words = explanation(companion.texts, locale, model_sentence(companion.settings, companion.texts, locale), settings)
+    view = Explained(companion, locale, await companion.consent.scopes(member))
     await interaction.edit_original_response(content=words, view=view)
 
 
@@ -133,7 +135,7 @@ async def show(companion: Companion, interaction: discord.Interaction) -> None:
     """What the member has agreed to, since when, and to which notice."""
     member, locale = member_of(interaction), interaction.locale.value
     await interaction.response.defer(ephemeral=True, thinking=True)
-    now = await companion.scopes(member)
+    now = await companion.consent.scopes(member)
     rows = await companion.ledger.export_member(member.guild.id, member.id)
     words = agreements(companion.texts, locale, rows, now, companion.ledger.sent_to)
     await interaction.edit_original_response(content=words, view=Explained(companion, locale, now))

@@ -178,7 +178,7 @@ class Persona(
         self._companion.must_be_in_call(member)
         await interaction.response.defer(thinking=True)
         check_age_gate(await self._companion.cast.find(member.guild.id, name), channel_of(member))
-        persona = await self._companion.audition(member.guild.id, name)
+        persona = await self._companion.auditions.play(member.guild.id, name)
         told = self._texts.say(locale, "persona-audition", name=persona.name_in(locale), slug=persona.slug)
         await interaction.edit_original_response(content=told)
 

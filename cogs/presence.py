@@ -36,7 +36,7 @@ class Show(commands.Cog):
             self._clearing.add(task)
             task.add_done_callback(self._clearing.discard)
             return
-        locale = self._companion.locale_of(guild)
+        locale = self._companion.chats.locale_of(guild)
         if not self._presence.is_open(guild_id):
             self._presence.open(guild_id, status.channel_id, [Nickname(guild), self._channel_status(guild, locale)])
         channel = guild.get_channel(status.channel_id)

@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot, answer_fault
 from bot.errors import KithError, StorageError
-from bot.provenance import region_key
+from bot.provenance import model_sentence, region_key
 from bot.receipt import by_model, kept_lines, sent_lines
 from bot.texts import CHINESE, ENGLISH, catalogue_of
 from cogs.pace import HEAVY, by_member
@@ -112,7 +112,7 @@ class Privacy(
     @app_commands.checks.cooldown(*PACE, key=by_member)
     async def policy(self, interaction: discord.Interaction) -> None:
         locale, url = interaction.locale.value, self._companion.settings.kith_privacy_url
-        model = self._companion.model_sentence(locale)
+        model = model_sentence(self._companion.settings, self._texts, locale)
         words = self._texts.say(locale, "privacy-policy-short", model=model)
         if url:
             link = self._texts.say(locale, "privacy-policy-link", url=url)

@@ -195,7 +195,7 @@ class SettingsPanel(commands.Cog):
     async def _announce(self, guild: discord.Guild, change: Change, before: GuildSettings) -> None:
         """In the audit channel; when that is what changed, in the one before too."""
         after = await self._companion.guilds.get(guild.id)
-        words = await words_for(self._companion, guild.id, self._companion.locale_of(guild))
+        words = await words_for(self._companion, guild.id, self._companion.chats.locale_of(guild))
         told = f"{words.say('settings-audit-told')} {change_line(words, change)}"
         for channel_id in {before.audit_channel_id, after.audit_channel_id} - {None}:
             channel = guild.get_channel(channel_id or 0)

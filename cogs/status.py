@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot.app import Companion, KithBot
 from bot.conversation.calls import CallStatus
+from bot.provenance import model_name
 from bot.texts import Texts
 from cogs.board import presence_of
 from cogs.permissions import member_of
@@ -65,7 +66,7 @@ class Status(commands.Cog):
             status,
             channel.name if channel is not None else "?",
             status.persona.name_in(locale) if status.persona is not None else status.persona_name,
-            self._companion.model_name(locale),
+            model_name(self._companion.settings, self._companion.texts, locale),
             presence_of(self._companion).off_record_of(guild.id),
         )
 

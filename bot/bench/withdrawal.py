@@ -107,7 +107,7 @@ async def measure(times: int = TIMES) -> tuple[list[float], list[float]]:
                     await asyncio.sleep(AFTER_S)
                     gates.append((watch.closed_at - watch.pressed_at) * 1000)
                     packets.append(max(0.0, watch.decrypted_at - watch.pressed_at) * 1000)
-                    await house.companion.allow(_member(house, ann))
+                    await house.companion.consent.allow(_member(house, ann))
                 speaking.cancel()
                 await asyncio.gather(speaking, return_exceptions=True)
                 await asyncio.gather(ann.leave(), bob.leave())
