@@ -12,13 +12,14 @@ conversation meanwhile is held back, so that the order stays true. Nothing here 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, assert_never
 
-from bot.audio.frame import pcm_bytes
 from bot.errors import ModelFault
 from bot.realtime.backlog import Backlog
+from bot.realtime.configuration import Configuration
 from bot.realtime.dialect import Capabilities
+from bot.realtime.early import MAX_KEPT_AUDIO, MAX_KEPT_COMMANDS, Early
 from bot.realtime.events import (
     AddText,
     AnswerTool,
@@ -68,19 +69,16 @@ from bot.realtime.events import (
     UtteranceTranscribed,
 )
 from bot.realtime.heard import Heard
+from bot.realtime.input_buffer import InputBuffer
 from bot.realtime.outcome import Outcome
 from bot.realtime.replies import Replies
 from bot.realtime.speakers import Speakers
 
 SPEAKS: Final = "[{speaker}] speaks:"
 TYPES: Final = "[{speaker}] types: {text}"
-SPEAKING_NOW: Final = "Whoever speaks now is called: {speaker}"
 CONVERSATION_BEGINS: Final = "The conversation begins."
 
 OPENING_LIMIT_S: Final = 15.0
-LEAST_COMMIT_MS: Final = 100.0
-"""A shorter commit is an error with some servers; silence fills it up."""
-
 AUTO_RESPONSE_S: Final = 3.0
 """After `speech_stopped` the server is about to create a response; ours would collide with it."""
 
@@ -88,11 +86,6 @@ RENEWAL_MARGIN_S: Final = 120.0
 """So long before a session's limit the first pause is used for a fresh one."""
 
 PAUSE_S: Final = 1.0
-SETTLING_S: Final = 3.0
-MAX_KEPT_AUDIO: Final = 1500
-"""Frames: 30 s, the longest utterance."""
-
-MAX_KEPT_COMMANDS: Final = 256
 MAX_TOOL_OUTPUTS: Final = 64
 
 
@@ -110,13 +103,11 @@ class Session:
 
     def __init__(self, capabilities: Capabilities, config: SessionConfig, options: SessionOptions) -> None:
         self._capabilities = capabilities
-        self._config = config
-        self._options = options
-        self._mode = config.turn_mode if capabilities.manual_turns else TurnMode.SERVER_VAD
-        self._server_insists_on_vad = not capabilities.manual_turns
+        self._names_in_items = options.attribution is Attribution.ITEM and capabilities.text_input
+        self._configuration = Configuration(capabilities, config, options.attribution)
         self._replies = Replies(options.responses_per_minute)
         self._heard = Heard(capabilities.truncation, options.unheard)
-        self._kept: Backlog[ModelCommand] = Backlog(AppendAudio, CommitUtterance, MAX_KEPT_AUDIO, MAX_KEPT_COMMANDS)
+        self._early = Early()
         self._held: Backlog[ClientEvent] = Backlog(Append, Commit, MAX_KEPT_AUDIO, MAX_KEPT_COMMANDS)
         self._errors: Counter[str] = Counter()
         self._out = Outcome()
@@ -128,19 +119,13 @@ class Session:
         self._is_ready = False
         self._opening_since: float | None = None
         self._ready_at = 0.0
-        self._updates_awaited = 0
-        self._settled_at = 0.0
-        self._is_default_voice = False
-        self._are_tools_refused = False
-        self._is_text_refused = False
-        self._buffered_bytes = 0
-        self._is_buffer_clean = False
-        self._appended_at = 0.0
+        self._buffer = InputBuffer()
         self._is_unanswered = False  # something was said or typed that no response was asked for yet
         self._is_text_unanswered = False
         self._is_commit_void = False
         self._tool_outputs: list[CreateToolOutput] = []
         self._speakers = Speakers()
+        self._configuration.reset()
         self._held.clear()
         self._heard.reset()
         self._replies.reset()
@@ -149,7 +134,7 @@ class Session:
 
     @property
     def turn_mode(self) -> TurnMode:
-        return self._mode
+        return self._configuration.mode
 
     @property
     def is_ready(self) -> bool:
@@ -157,7 +142,7 @@ class Session:
 
     def counts(self) -> dict[str, int]:
         """What was counted instead of raised: errors by kind, malformed messages, dropped sound and late deltas."""
-        dropped = self._kept.dropped + self._held.dropped
+        dropped = self._early.dropped + self._held.dropped
         return {**self._errors, "late_deltas": self._replies.late_deltas, "dropped_audio": dropped}
 
     def command(self, command: ModelCommand, now: float) -> Outcome:
@@ -207,8 +192,7 @@ class Session:
                 self._configure(now)
             case SessionUpdated() | SessionCreated() if self._session_id is not None:
                 # The vendor's sample of `session.updated` is labelled `session.created`.
-                self._updates_awaited -= 1
-                if self._updates_awaited <= 0:
+                if self._configuration.confirmed():
                     self._become_ready(event.turn_detection_on if isinstance(event, SessionUpdated) else None, now)
             case ProviderError():
                 self._errors[f"error.{event.kind}"] += 1
@@ -226,58 +210,36 @@ class Session:
             self._out.fault = ModelFault.RATE_LIMITED
         elif error.kind is ErrorKind.TRANSIENT:
             self._out.fault = ModelFault.OVERLOADED
-        elif is_configuring and error.kind is ErrorKind.VOICE_REFUSED and not self._is_default_voice:
-            self._is_default_voice = True
-            self._configure_again(now)
-        elif is_configuring and self._config.is_text_only and not self._is_text_refused:
-            self._is_text_refused = True
-            self._configure_again(now)
-        elif is_configuring and self._config.tools and not self._are_tools_refused:
-            # One field that a server does not like makes it reject the whole object: again with the least.
-            self._are_tools_refused = True
-            self._configure_again(now)
+        elif is_configuring and self._leave_out(error.kind):
+            self._configure(now)
         elif is_configuring and error.kind in {ErrorKind.VOICE_REFUSED, ErrorKind.UNSUPPORTED}:
             self._out.fault = ModelFault.BAD_REQUEST
 
+    def _leave_out(self, refused: ErrorKind) -> bool:
+        """Whether there is less to be told than what was refused."""
+        is_voice = refused is ErrorKind.VOICE_REFUSED
+        return (is_voice and self._configuration.leave_out_voice()) or self._configuration.leave_out_more()
+
     def _become_ready(self, is_detection_on: bool | None, now: float) -> None:
         self._is_ready = True
-        self._updates_awaited = 0
-        self._ready_at = self._appended_at = now
-        insists = is_detection_on is True and self._mode is TurnMode.MANUAL
-        mode = TurnMode.SERVER_VAD if insists else self._mode
+        self._ready_at = self._buffer.appended_at = now
+        insists = is_detection_on is True and self.turn_mode is TurnMode.MANUAL
+        mode = TurnMode.SERVER_VAD if insists else self.turn_mode
         self._out.events.append(ModelReady(self._session_id or "", mode))
         if insists:
             self._yield_turns(now)
-        for command in self._kept.take_all():
+        for command in self._early.take_all():
             self._obey(command, now)
         self._settle(now)
 
     def _keep(self, command: ModelCommand, now: float) -> None:
-        """Policy until ready: sound keeps its last 30 s, the rest its order; an interruption has nothing to interrupt."""
-        match command:
-            case Reconfigure(config):
-                self._adopt(config)
-                if self._session_id is not None:
-                    self._configure(now)
-            case Interrupt():
-                self._kept.drop_if(lambda kept: isinstance(kept, Respond))
-            case DiscardAudio(speaker):
-                self._discard_kept(speaker)
-            case _:
-                self._kept.put(command)
-                if self._kept.is_overfull:
-                    self._kept.clear()
-                    self._errors["overfull"] += 1
-                    self._out.fault = ModelFault.OVERLOADED
-
-    def _discard_kept(self, speaker: str | None) -> None:
-        self._kept.drop_open_utterance()
-        if speaker is None:
-            return
-        self._kept.drop_utterances(lambda kept: isinstance(kept, CommitUtterance) and kept.speaker == speaker)
-        self._kept.drop_if(lambda kept: isinstance(kept, AppendAudio) and kept.speaker == speaker)
-        if not any(isinstance(kept, (CommitUtterance, AddText)) for kept in self._kept):
-            self._kept.drop_if(lambda kept: isinstance(kept, Respond))
+        if isinstance(command, Reconfigure):
+            self._configuration.adopt(command.config)
+            if self._session_id is not None:
+                self._configure(now)
+        elif not self._early.keep(command):
+            self._errors["overfull"] += 1
+            self._out.fault = ModelFault.OVERLOADED
 
     # ------------------------------------------------------------------------ what the room asks
 
@@ -307,39 +269,30 @@ class Session:
                 assert_never(command)
 
     def _append(self, pcm: bytes, speaker: str | None, now: float) -> None:
-        if self._mode is TurnMode.SERVER_VAD:
-            if speaker is not None and speaker != self._speakers.now:
-                self._attribute(speaker, now)
-        elif not self._buffered_bytes and not self._is_buffer_clean:
-            # "in manual mode send [clear] before each new user input"
-            self._send(Clear())
-        self._buffered_bytes += len(pcm)
-        self._is_buffer_clean = False
-        self._appended_at = now
-        self._send(Append(pcm))
+        is_manual = self.turn_mode is TurnMode.MANUAL
+        if not is_manual and speaker is not None and speaker != self._speakers.now:
+            self._attribute(speaker, now)
+        for event in self._buffer.append(pcm, now, is_manual=is_manual):
+            self._send(event)
 
     def _discard(self) -> None:
         self._held.drop_open_utterance()
-        self._send(Clear())
-        self._buffered_bytes = 0
-        self._is_buffer_clean = True
+        self._send(self._buffer.clear())
 
     def _commit(self, speaker: str, now: float) -> None:
-        if self._mode is TurnMode.SERVER_VAD:
+        if self.turn_mode is TurnMode.SERVER_VAD:
             # "commit when server vad" is an error; the name still counts.
             if speaker != self._speakers.now:
                 self._attribute(speaker, now)
             return
-        if not self._buffered_bytes:
+        if not self._buffer.has_sound:
             self._is_commit_void = True
             return
-        missing_bytes = pcm_bytes(LEAST_COMMIT_MS, self._config.input_rate_hz) - self._buffered_bytes
-        if missing_bytes > 0:
-            self._send(Append(bytes(missing_bytes)))
+        for event in self._buffer.fill_up(self._configuration.config.input_rate_hz):
+            self._send(event)
         self._attribute(speaker, now)
         self._send(Commit())
         self._speakers.commit(speaker)
-        self._buffered_bytes = 0
         self._is_commit_void = False
         self._is_unanswered = True
 
@@ -347,7 +300,7 @@ class Session:
         """Say who speaks: in the conversation, or in the instructions."""
         is_new = speaker != self._speakers.now
         self._speakers.now = speaker
-        if self._options.attribution is Attribution.ITEM and self._capabilities.text_input:
+        if self._names_in_items:
             self._send(CreateItem(Item("user", SPEAKS.format(speaker=speaker))))
         elif is_new:
             self._configure(now)
@@ -361,7 +314,7 @@ class Session:
         self._is_unanswered = self._is_text_unanswered = True
 
     def _respond(self) -> None:
-        if self._mode is TurnMode.SERVER_VAD and not self._is_text_unanswered:
+        if self.turn_mode is TurnMode.SERVER_VAD and not self._is_text_unanswered:
             return  # the server answers speech by itself
         if self._is_commit_void and not self._is_unanswered:
             self._is_commit_void = False
@@ -371,25 +324,19 @@ class Session:
         self._replies.is_wanted = True
 
     def _reconfigure(self, config: SessionConfig, now: float) -> None:
-        is_other_voice = config.voice != self._config.voice
-        before = self._mode
-        self._adopt(config)
+        is_other_voice = config.voice != self._configuration.config.voice
+        before = self.turn_mode
+        self._configuration.adopt(config)
         if is_other_voice and self._capabilities.voice_locks and self._replies.has_spoken:
             # "Any field may be updated at any time except voice", once the session has spoken.
             self._restart()
             return
-        self._is_default_voice = self._is_default_voice and not is_other_voice
-        if self._mode is not before:
-            self._buffered_bytes = 0
-            self._is_buffer_clean = False
+        if self.turn_mode is not before:
+            self._buffer.forget()
             self._speakers.forget_commits()
-        if self._mode is not before or self._mode is not config.turn_mode:
-            self._out.events.append(TurnModeChanged(self._mode))
+        if self.turn_mode is not before or self.turn_mode is not config.turn_mode:
+            self._out.events.append(TurnModeChanged(self.turn_mode))
         self._configure(now)
-
-    def _adopt(self, config: SessionConfig) -> None:
-        self._config = config
-        self._mode = TurnMode.SERVER_VAD if self._server_insists_on_vad else config.turn_mode
 
     # ------------------------------------------------------------------------ what the server says
 
@@ -415,7 +362,7 @@ class Session:
                 self._replies.audio(event, now, self._out)
             case TranscriptDelta() | TranscriptDone():
                 # What is written where sound was asked for is heard by nobody.
-                if self._config.is_text_only or not event.is_written:
+                if self._configuration.config.is_text_only or not event.is_written:
                     self._replies.words(event, now, self._out)
             case ResponseCreated(response_id):
                 self._replies.created(response_id, now, self._out)
@@ -436,11 +383,11 @@ class Session:
         match event:
             case SpeechStarted(item_id):
                 self._yield_turns_if_manual(now)
-                if self._mode is TurnMode.SERVER_VAD:
+                if self.turn_mode is TurnMode.SERVER_VAD:
                     self._speakers.bind(item_id, self._speakers.now)
                     self._out.events.append(ModelHearsSpeech())
             case SpeechStopped():
-                if self._mode is TurnMode.SERVER_VAD:
+                if self.turn_mode is TurnMode.SERVER_VAD:
                     self._replies.wait(now + AUTO_RESPONSE_S)
                     self._out.events.append(ModelHearsSilence())
             case Committed(item_id):
@@ -453,21 +400,19 @@ class Session:
                     self._out.events.append(UtteranceTranscribed(item_id, text, speaker))
 
     def _updated(self, is_detection_on: bool | None, now: float) -> None:
-        self._updates_awaited = max(0, self._updates_awaited - 1)
-        if is_detection_on and not self._updates_awaited:
+        if self._configuration.confirmed() and is_detection_on:
             self._yield_turns(now)
 
     def _yield_turns_if_manual(self, now: float) -> None:
         """The server detects speech although it was told not to, unless it was told only just now."""
-        if self._mode is TurnMode.MANUAL and (not self._updates_awaited or now >= self._settled_at):
+        if self.turn_mode is TurnMode.MANUAL and self._configuration.is_settled(now):
             self._yield_turns(now)
 
     def _yield_turns(self, now: float) -> None:
         """The server decides turns, whatever it was told: from now on so do we say, with values of our own for its detection."""
-        if self._mode is TurnMode.SERVER_VAD:
+        if self.turn_mode is TurnMode.SERVER_VAD:
             return
-        self._mode = TurnMode.SERVER_VAD
-        self._server_insists_on_vad = True
+        self._configuration.insist_on_vad()
         self._speakers.forget_commits()
         self._configure(now)
         self._out.events.append(TurnModeChanged(TurnMode.SERVER_VAD))
@@ -507,9 +452,8 @@ class Session:
                 self._yield_turns(now)
             case ErrorKind.NOTHING_TO_COMMIT:
                 self._speakers.forget_commit()
-            case ErrorKind.VOICE_REFUSED if not self._is_default_voice:
-                self._is_default_voice = True
-                self._configure_again(now)
+            case ErrorKind.VOICE_REFUSED if self._configuration.leave_out_voice():
+                self._configure(now)
             case ErrorKind.UNSUPPORTED:
                 for event in self._heard.truncation_is_unknown():
                     self._send(event)
@@ -548,36 +492,15 @@ class Session:
         else:
             self._held.put(event)
 
-    def _configure_again(self, now: float) -> None:
-        """The last update was refused, and a refused one is not confirmed."""
-        self._updates_awaited = max(0, self._updates_awaited - 1)
-        self._configure(now)
-
     def _configure(self, now: float) -> None:
-        self._updates_awaited += 1
-        self._settled_at = now + SETTLING_S
-        self._send(Configure(self._told()))
-
-    def _told(self) -> SessionConfig:
-        """What the server is told about itself: the room's configuration, and what we learned."""
-        config = replace(self._config, turn_mode=self._mode)
-        if self._is_default_voice:
-            config = replace(config, voice=None)
-        if self._are_tools_refused:
-            config = replace(config, tools=())
-        if self._is_text_refused or not self._capabilities.text_output:
-            config = replace(config, is_text_only=False)
-        if self._options.attribution is Attribution.INSTRUCTIONS and self._speakers.now is not None:
-            speaker = SPEAKING_NOW.format(speaker=self._speakers.now)
-            config = replace(config, instructions=f"{config.instructions}\n\n{speaker}")
-        return config
+        self._send(self._configuration.tell(self._speakers.now, now))
 
     def _is_to_be_renewed(self, now: float) -> bool:
         limit_s = self._capabilities.session_s
         if limit_s is None or now - self._ready_at < limit_s - RENEWAL_MARGIN_S:
             return False
-        is_open = self._mode is TurnMode.MANUAL and self._buffered_bytes > 0
-        return now - self._appended_at >= PAUSE_S and not is_open and self._replies.is_idle and not self._held
+        is_open = self.turn_mode is TurnMode.MANUAL and self._buffer.has_sound
+        return now - self._buffer.appended_at >= PAUSE_S and not is_open and self._replies.is_idle and not self._held
 
     def _restart(self) -> None:
         self._is_ready = False
