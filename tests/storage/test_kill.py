@@ -19,7 +19,10 @@ KILLS = int(os.environ.get("KITH_KILLS", "50"))
 
 def test_a_process_killed_while_it_writes_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     outcome = kill_again_and_again(tmp_path, KILLS)
-    print(f"{outcome.kills} kills, {outcome.acknowledged} acknowledged writes")
+    lost, faults = len(outcome.lost), len(outcome.faults)
+    print(
+        f"{outcome.kills} kills, {outcome.acknowledged} acknowledged writes, {lost} lost, {faults} faults of integrity"
+    )
     assert outcome.lost == ()
     assert outcome.faults == ()
     assert outcome.acknowledged > KILLS
