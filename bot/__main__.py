@@ -79,6 +79,21 @@ def check_personas(
     Console(highlight=False).print(f"[green]✓[/green] {', '.join(persona.slug for persona in found)}", soft_wrap=True)
 
 
+@personas.command("pressure")
+def press_personas(
+    slug: Annotated[str | None, typer.Argument(help="One persona; without it, all of KITH_PERSONAS_DIR.")] = None,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="Print every reply, and what its file expects of it.")
+    ] = False,
+) -> None:
+    """Say each persona's pressure tests to the configured model, in writing; one line a fault, exit code 1 if there is any.
+
+    A test is one reply of the model and costs what a reply costs. Judged is what words can tell: those that a file asks for or forbids, language,
+    service talk, taboos. Whether a reply is a good one, `--replies` lets you read.
+    """
+    _exit(press_and_tell(slug, replies))
+
+
 @personas.command("schema")
 def persona_schema() -> None:
     """Write the JSON Schema of a persona file, for editors, to the standard output."""
@@ -167,6 +182,29 @@ async def _check(voice: int | None, trace: Path, hear: list[int]) -> int:
 
         has_failed |= not await check_voice(settings, voice, trace, console, hear)
     return int(has_failed)
+
+
+async def press_and_tell(slug: str | None, shows_replies: bool) -> int:
+    """The work of `kith personas pressure`. Answers with its exit code. Raises `KithError`."""
+    from bot.personas.library import Library
+    from bot.pressure import press
+
+    settings = load_settings()
+    log.configure("error", secrets=secrets_of(settings))
+    library, console = Library.load(settings.kith_personas_dir), Console(highlight=False)
+    pressed = failed = 0
+    async for one in press(settings, (library.get(slug),) if slug is not None else library.all()):
+        pressed, failed = pressed + 1, failed + bool(one.faults)
+        if shows_replies:
+            lines = (one.test.say, one.answer, one.test.expect)
+            for mark, line in zip(("“", "→", "?"), lines, strict=True):
+                console.print(f"{mark} {escape(line)}", soft_wrap=True)
+        for fault in one.faults:
+            place = f"{one.persona.slug}.toml: pressure_tests[{one.number}]"
+            _errors.print(escape(f"{place}: {fault}; it said: {' '.join(one.answer.split())[:200]}"), soft_wrap=True)
+    mark = "[red]✗[/red]" if failed else "[green]✓[/green]"
+    console.print(f"{mark} {pressed - failed} of {pressed} held", soft_wrap=True)
+    return int(failed > 0)
 
 
 async def _rotate(file: Path | None) -> int:

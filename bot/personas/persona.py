@@ -134,10 +134,16 @@ class Example(Part):
 
 
 class PressureTest(Part):
-    """What a person may say to push them out of character, and what must hold in the answer."""
+    """What a person may say to push them out of character, and what must hold in the answer: in prose, and in words that can be looked for.
+
+    `one_of`: one of these must be heard; `none_of`: none of these may be; `answers_in`: the language of the answer, where it is not that of `say`.
+    """
 
     say: Line
     expect: Line
+    one_of: Cues = ()
+    none_of: Cues = ()
+    answers_in: Language | None = None
 
 
 class Persona(Part):

@@ -162,7 +162,7 @@ async def test_a_model_that_gives_no_digest_is_given_up(
     async with FakeStepFun(reply=says(ANSWER), misbehaviour=misbehaviour) as server:
         with pytest.raises(ModelError):
             await digester(server).digest(LINES, "en")
-        assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "digest"] == []
+        assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "written answer"] == []
 
 
 async def test_whoever_ends_the_call_at_once_leaves_no_session_behind() -> None:
