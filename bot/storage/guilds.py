@@ -182,12 +182,17 @@ SETTINGS: Final = tuple(name for name in GuildSettings.model_fields if name != "
 
 
 def parse_choice(name: str, value: Any) -> Any:
-    """`value` as the setting `name` takes it. Raises `KithError` naming the setting."""
+    """`value` as the setting `name` takes it. Raises `KithError` naming the setting; also for a word that its menu does not know (of another Kith)."""
     try:
-        return getattr(GuildSettings.model_validate({"guild_id": 0, name: value}), name)
+        taken = getattr(GuildSettings.model_validate({"guild_id": 0, name: value}), name)
     except ValidationError as error:
         told = error.errors()[0]["msg"]
         raise KithError(f"{name}: {told}", key="error-setting-value", name=name, expected=told) from None
+    row = row_of(name)
+    if isinstance(row, Pick) and isinstance(taken, str) and taken not in row.values:
+        told = f"expected one of {', '.join(map(str, row.values))}"
+        raise KithError(f"{name}: {told}", key="error-setting-value", name=name, expected=told)
+    return taken
 
 
 def row_of(name: str, model: type[GuildSettings] = GuildSettings) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,18 +12,62 @@ from bot.errors import KithError
 from bot.storage import guild_repository as rows
 from bot.storage.database import Database
 from bot.storage.guild_repository import GuildSettingsRepository
-from bot.storage.guilds import GuildSettings
+from bot.storage.guilds import GuildSettings, Section
+from bot.storage.tables import AuditRow, GuildChoiceRow
+from bot.texts import Texts
+from cogs.settings_words import Words, audit, page
 
 pytestmark = pytest.mark.shell
 
 GUILD, ALICE, BEA = 1, 10, 11
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def guilds() -> AsyncIterator[GuildSettingsRepository]:
+async def database() -> AsyncIterator[Database]:
     database = await Database.open("sqlite+aiosqlite:///:memory:")
-    yield GuildSettingsRepository(database)
+    yield database
     await database.close()
+
+
+@pytest.fixture
+def guilds(database: Database) -> GuildSettingsRepository:
+    return GuildSettingsRepository(database)
+
+
+OF_A_NEWER_KITH = {
+    "captions": "true",
+    "memory": '"telepathy"',
+    "scene": '"space"',
+    "guild_seconds_per_day": "1",
+    "quiet_hours": '"22:00-07:00 Moon/Base"',
+    "channel_ids": '["x"]',
+    "persona": "{broken",
+}
+
+
+async def test_what_a_newer_kith_chose_is_as_it_comes_until_somebody_chooses_and_the_panel_can_say_it(
+    database: Database, guilds: GuildSettingsRepository
+) -> None:
+    async with database.transaction() as session:
+        for name, value in OF_A_NEWER_KITH.items():
+            session.add(GuildChoiceRow(guild_id=GUILD, name=name, value=value, changed_at=THEN))
+            session.add(
+                AuditRow(
+                    guild_id=GUILD, change_id=name, user_id=BEA, name=name, before=None, after=value, changed_at=THEN
+                )
+            )
+    settings = await guilds.get(GUILD)
+    assert settings == GuildSettings(guild_id=GUILD)
+    words = Words(Texts(), "en-US")
+    assert "**Scene:** none in particular" in page(words, settings, Section.WHO)
+    told = audit(words, await guilds.changes(GUILD))
+    assert "**captions:** – → true" in told
+    assert '**Scene:** none in particular → "space"' in told
+    await guilds.choose(GUILD, "scene", "car", user_id=ALICE, expected=lambda now: now.scene is None)
+    assert (await guilds.get(GUILD)).scene == "car"
+    with pytest.raises(KithError):
+        await guilds.choose(GUILD, "scene", "space", user_id=ALICE)
 
 
 def was_plain(now: GuildSettings) -> bool:
