@@ -138,7 +138,12 @@ class Spending:
         return budget
 
     async def save(self, guild_id: int, budget: Budget) -> None:
-        """Write what the call used since the last time, and let it know of caps that were changed. Never raises: what fails is kept."""
+        """Write what the call used since the last time, and let it know of caps that were changed. Never raises: what fails is kept.
+
+        Of a guild that is gone nothing is written.
+        """
+        if budget not in self._budgets:
+            return
         self._keep(guild_id, budget)
         try:
             await self._write()
@@ -174,6 +179,8 @@ class Spending:
             self._keep(guild_id, budget)
             if user_id is not None:
                 budget.forget(user_id)
+            else:
+                del self._budgets[budget]  # what it still comes to is nobody's
         for key in [key for key in self._kept if key[0] == guild_id and user_id in (None, key[1])]:
             row = self._kept.pop(key)
             if user_id is not None:

@@ -74,7 +74,8 @@ class Members(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """A new session with Discord, perhaps after an outage."""
+        """A new session with Discord: the first, or one after an outage."""
+        await self._forget_those_that_left()
         for status in self._companion.calls.statuses():
             guild = self._bot.get_guild(status.guild_id)
             if guild is not None:
@@ -84,6 +85,21 @@ class Members(commands.Cog):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed: what was kept for the server goes at once."""
         await self._companion.forget_guild(guild.id)
+
+    async def _forget_those_that_left(self) -> None:
+        """Servers that removed the bot while it was not there to hear of it. With not one that we know, it is another account's database."""
+        here = {guild.id for guild in self._bot.guilds}
+        try:
+            kept = await self._companion.estate.guild_ids()
+            left = kept - here
+            if left and not kept & here:
+                _log.warning("servers_of_the_database_unknown", count=len(left))
+                return
+            for guild_id in left:
+                _log.info("server_left_meanwhile", guild_id=guild_id)
+                await self._companion.forget_guild(guild_id)
+        except KithError as error:
+            _log.warning("servers_not_forgotten", error=error.key)
 
     # ------------------------------------------------------------------ what other cogs tell (`bot.dispatch`)
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.storage.aggregate import Aggregate
@@ -47,6 +48,13 @@ class Estate:
             "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **{name: part for name, part in parts.items() if part is not None},
         }
+
+    async def guild_ids(self) -> frozenset[int]:
+        """Every guild that some row is of."""
+        tables = [table for aggregate in self.aggregates for table in aggregate.tables]
+        query = union(*(select(table.__table__.c.guild_id) for table in tables))
+        async with self._database.transaction() as session:
+            return frozenset(await session.scalars(query))
 
     @asynccontextmanager
     async def _everything(self, guild_id: int, user_id: int | None) -> AsyncIterator[AsyncSession]:

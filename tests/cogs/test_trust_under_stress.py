@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from loopback import Stage, on_stage
+from loopback import Stage, loopback, on_stage
 
 from bot.app import Companion
+from bot.process import running
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.world import Person
 from bot.storage.consent import Scope
@@ -67,3 +68,31 @@ async def test_who_came_while_discord_told_nothing_is_there_for_the_memory_too(s
         assert set(call.present) == {stage.alice.user_id, stage.ming.user_id}
         assert not knows(stage, "Likes moss"), "Ming was not there when it was said"
         await stage.run(stage.alice, "consent stop")
+
+
+async def test_a_server_that_removed_the_bot_while_it_was_down_leaves_nothing_after_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with loopback(tmp_path, monkeypatch) as stage:
+        gone = stage.world.add_guild("Here today")
+        async with running(stage.settings) as bot:
+            stage.bot = bot
+            await keep(stage, stage.alice, "Likes moss.")
+            await bot.companion.ledger.allow(gone.guild_id, stage.alice.user_id)
+            assert await bot.companion.estate.guild_ids() == {stage.guild.guild_id, gone.guild_id}
+        del stage.world.guilds[gone.guild_id]
+        async with running(stage.settings) as bot:
+            async with asyncio.timeout(8.0):
+                while gone.guild_id in await bot.companion.estate.guild_ids():  # noqa: ASYNC110 -- the disk tells nobody
+                    await asyncio.sleep(0.02)
+            assert [one.text for one in await bot.companion.keeper.show(stage.guild.guild_id, stage.alice.user_id)]
+
+
+async def test_another_accounts_database_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with loopback(tmp_path, monkeypatch) as stage:
+        async with running(stage.settings) as bot:
+            await bot.companion.ledger.allow(77, stage.alice.user_id)
+        async with running(stage.settings) as bot:
+            await until(lambda: bot.up.is_set())
+            await asyncio.sleep(0.2)
+            assert await bot.companion.estate.guild_ids() == {77}

@@ -86,6 +86,16 @@ def row(user_id: int, heard_ms: int, spoken_ms: int = 0, replies: int = 0, cost:
     return Usage(GUILD, user_id, day, "stepfun", "stepaudio-2.5-realtime", heard_ms, spoken_ms, replies, cost)
 
 
+async def test_what_a_server_that_is_gone_still_comes_to_is_not_written(database: Database) -> None:
+    house = House(database)
+    budget = await house.spending.open_call(GUILD)  # of a digest, say, whose answer is on its way
+    house.spending.forget(GUILD)
+    house.turn(budget, None, 0, 2_000)
+    await house.spending.save(GUILD, budget)
+    assert await house.ledger.of_day(GUILD, TODAY) == []
+    assert house.spending.unsaved == 0
+
+
 # ---------------------------------------------------------------------------- opening
 
 
