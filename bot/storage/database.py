@@ -172,6 +172,11 @@ def parse_address(url: str) -> URL:
     return address
 
 
+def shown(address: URL) -> str:
+    """An address without its password, wherever it stands: the part behind `?` may hold one too."""
+    return address.set(query={}).render_as_string(hide_password=True)
+
+
 def sqlite_path(address: URL) -> Path | None:
     """The file, for an SQLite that has one."""
     if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
@@ -244,7 +249,7 @@ def _file_of(connection: Connection) -> str:
 
 def why_not(address: URL, error: BaseException) -> str:
     """One sentence for the operator; an address may carry a password, so only its harmless parts are shown."""
-    place = address.database if address.get_backend_name() == "sqlite" else address.render_as_string(hide_password=True)
+    place = address.database if address.get_backend_name() == "sqlite" else shown(address)
     reason = str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__
     if "not a database" in reason or "malformed" in reason:
         return (

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.errors import StorageError
-from bot.storage.database import check_is_file, look_over, parse_address, sqlite_path, why_not
+from bot.storage.database import check_is_file, look_over, parse_address, shown, sqlite_path, why_not
 from bot.storage.schema import newest_revision, revision_of
 
 MEGABYTE: Final = 1024 * 1024
@@ -74,7 +74,7 @@ def _inspect_file(address: URL, path: Path) -> str:
 
 
 async def _inspect_server(address: URL) -> str:
-    place = address.render_as_string(hide_password=True)
+    place = shown(address)
     engine = create_async_engine(address)
     try:
         async with engine.connect() as connection:

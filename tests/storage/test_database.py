@@ -193,6 +193,14 @@ async def test_a_driver_that_is_not_installed_is_named_with_what_to_install(monk
             await opening
 
 
+@pytest.mark.parametrize("url", ["kith:hunter2@127.0.0.1:1/kith", "kith@127.0.0.1:1/kith?password=hunter2"])
+async def test_a_server_that_cannot_be_reached_is_named_without_its_password(url: str) -> None:
+    for opening in (Database.open(f"postgresql+asyncpg://{url}"), inspect_database(f"postgresql+asyncpg://{url}")):
+        with pytest.raises(StorageError, match=r"127\.0\.0\.1:1/kith cannot be used") as refused:
+            await opening
+        assert "hunter2" not in str(refused.value)
+
+
 async def test_a_second_process_is_refused_a_file_that_the_first_has_open(database_url: str) -> None:
     opening = f"import asyncio; from bot.storage.database import Database; asyncio.run(Database.open({database_url!r}))"
     database = await Database.open(database_url)
