@@ -108,7 +108,7 @@ async def listening(url: str, config: SessionConfig | None = None, key: str = KE
 
 
 def fake(misbehaviour: Misbehaviour | None = None, **knobs: object) -> FakeStepFun:
-    return FakeStepFun(key=KEY, misbehaviour=misbehaviour, **knobs)  # type: ignore[arg-type]
+    return FakeStepFun(key=KEY, misbehaviour=misbehaviour or Misbehaviour(), **knobs)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------- the whole way

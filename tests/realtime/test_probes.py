@@ -47,7 +47,7 @@ async def test_a_server_that_detects_although_told_not_to_and_stops_itself() -> 
 
 async def test_a_server_that_takes_the_sound_for_16_khz_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     # The fake's clock runs as if every second held 16 000 samples.
-    monkeypatch.setattr("bot.rehearsal.stepfun.pcm_ms", lambda size_bytes: size_bytes / 32)
+    monkeypatch.setattr("bot.rehearsal.stepfun.detection.pcm_ms", lambda size_bytes: size_bytes / 32)
     assert verdicts(await answers(FakeStepFun()), "24 kHz") == [Verdict.NO]
 
 
