@@ -112,19 +112,19 @@ class Settings(BaseSettings):
 
     # Money
     kith_currency: str = Setting(default="USD", description="What caps and costs are counted in, as people read it.")
-    kith_price_input_per_million: Annotated[float, Field(ge=0)] = Setting(
+    kith_price_input_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = Setting(
         default=1.5, description="Price of a million input tokens (StepAudio 2.5 Realtime, international)."
     )
-    kith_price_cached_per_million: Annotated[float, Field(ge=0)] = Setting(
+    kith_price_cached_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = Setting(
         default=0.3, description="... of a million cached input tokens."
     )
-    kith_price_output_per_million: Annotated[float, Field(ge=0)] = Setting(
+    kith_price_output_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = Setting(
         default=10.0, description="... of a million output tokens."
     )
     kith_guild_seconds_per_day: Annotated[int, Field(ge=60, le=86_400)] = Setting(
         default=14_400, description="Seconds of speech heard and given per server and day; an admin may set less."
     )
-    kith_guild_money_per_day: Annotated[float, Field(gt=0)] = Setting(
+    kith_guild_money_per_day: Annotated[float, Field(gt=0, le=1_000_000)] = Setting(
         default=5.0, description="Money per server and day; an admin may set less."
     )
 

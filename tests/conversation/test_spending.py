@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.conversation.budget import Budget, Caps, Entry, Verdict
-from bot.errors import KithError, StorageError
-from bot.settings import Settings
+from bot.errors import KithError, SettingError, StorageError
+from bot.settings import Settings, load_settings
 from bot.spending import LOCAL_MODEL, Spending
 from bot.storage.database import Database
 from bot.storage.guild_repository import GuildSettingsRepository
@@ -117,6 +117,24 @@ async def test_an_admin_sets_less_than_the_operator_and_never_more(database: Dat
         guild_id=GUILD, guild_seconds_per_day=80_000, guild_money_per_day=99.0, member_money_per_day=0.25
     )
     assert house.spending.caps(more) == Caps(3_600, 2_000_000, None, 250_000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "KITH_GUILD_MONEY_PER_DAY",
+        "KITH_PRICE_INPUT_PER_MILLION",
+        "KITH_PRICE_CACHED_PER_MILLION",
+        "KITH_PRICE_OUTPUT_PER_MILLION",
+    ],
+)
+def test_money_without_end_is_refused_at_the_start_and_not_in_the_middle_of_a_call(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for endless in ("inf", "1e300", "nan", "-1"):
+        monkeypatch.setenv(name, endless)
+        with pytest.raises(SettingError, match=name):
+            load_settings(_env_file=None)
 
 
 async def test_a_call_does_not_begin_where_nothing_is_left(database: Database) -> None:
