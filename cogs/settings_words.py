@@ -162,7 +162,7 @@ def change_line(words: Words, change: Change) -> str:
     known = change.name in words.model.model_fields
     name = words.name(change.name) if known else clean(change.name)
     before, after = _kept(words, change.name, change.before), _kept(words, change.name, change.after)
-    by = f"<@{change.user_id}>" if change.user_id else words.say("settings-by-command")
+    by = f"<@{change.user_id}>" if change.user_id else words.say("settings-by-nobody")
     return f"{by} · {words.say('settings-line', name=name)} {before} → {after}"
 
 

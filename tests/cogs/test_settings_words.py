@@ -158,6 +158,12 @@ def test_a_change_that_this_kith_does_not_know_is_shown_as_it_stands(kept: str, 
     assert shown in change_line(ENGLISH, Change(0, "memory", None, kept, datetime.now(UTC)))
 
 
+def test_a_change_of_somebody_who_was_erased_since_says_so_and_names_nobody() -> None:
+    change = Change(0, "scene", None, '"car"', datetime.now(UTC))
+    assert change_line(ENGLISH, change).startswith("somebody whose data was erased since · ")
+    assert change_line(CHINESE, change).startswith("一位已删除数据的管理员 · ")
+
+
 # ---------------------------------------------------------------------------- typed
 
 
