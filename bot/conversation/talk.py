@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from bot.conversation import notes
 from bot.conversation.agenda import Agenda
 from bot.conversation.answering import Decision, Reason, should_answer
 from bot.conversation.asking import Asking
 from bot.conversation.barge_in import CONFIRM_MS, is_backchannel, is_interruption, is_stop
 from bot.conversation.ear import Delivered, Ear, EarEvent, Hushed, Onset
 from bot.conversation.events import (
-    CallTool,
     Caption,
     CaptionKind,
     Command,
@@ -27,12 +25,11 @@ from bot.conversation.events import (
 from bot.conversation.floor import Utterance
 from bot.conversation.mouth import Asked, Mouth
 from bot.conversation.roster import Roster
+from bot.conversation.tool_calls import ToolCalls
 from bot.conversation.turns import Signal, State
 from bot.personas.character import Character
 from bot.personas.ladder import Step
 from bot.realtime.events import (
-    AddText,
-    AnswerTool,
     ReplyAudio,
     ReplyDone,
     ReplyStarted,
@@ -49,11 +46,6 @@ THINKING_LIMIT_S: Final = 75.0
 
 SERVER_THINKING_LIMIT_S: Final = 10.0
 """A model that answers by itself and did not begin until now took it for no question."""
-
-TOOLS_IN_A_ROW: Final = 4
-"""Calls without a spoken word between them; then the model is told to do without."""
-
-ENOUGH: Final = '{"error": "no more tools now: answer with what you know"}'
 
 UNANSWERED_S: Final = 1.0
 """A reply that failed so shortly before the model was lost failed for that."""
@@ -79,9 +71,7 @@ class Talk:
         self._asking = Asking()
         self._heard: set[int] = set()  # whose words this session of the model knows; bounded by who is in the call
         self._must_unlearn = False  # it knows words that were taken back
-        self._open_calls: set[str] = set()  # tools that this session of the model waits for; bounded: TOOLS_IN_A_ROW
-        self._calls_in_a_row = 0
-        self._owes_after_calls = False
+        self._tool_calls = ToolCalls(agenda)
         self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
 
     # ------------------------------------------------------------------------ speech
@@ -191,24 +181,11 @@ class Talk:
         return []
 
     def _tool_called(self, call: ToolCalled) -> list[Command]:
-        self._calls_in_a_row += 1
-        if self._calls_in_a_row > TOOLS_IN_A_ROW:
-            self._agenda.owes_answer |= self._calls_in_a_row == TOOLS_IN_A_ROW + 1
-            return [ToModel(AnswerTool(call.call_id, ENOUGH))]
-        self._open_calls.add(call.call_id)
         present = frozenset(member.user_id for member in self._roster.members)
-        return [CallTool(call.call_id, call.name, call.arguments, self._asking.by, present)]
+        return self._tool_calls.called(call, self._asking.by, present)
 
     def tool_answered(self, answer: ToolAnswered) -> list[Command]:
-        """The last answer that is waited for is followed by a reply. A session that is gone waits for nothing: a new one is told the outcome as a note."""
-        is_expected = answer.call_id in self._open_calls
-        self._open_calls.discard(answer.call_id)
-        self._owes_after_calls |= answer.wants_reply
-        if not self._open_calls and self._agenda.parting is None:
-            self._agenda.owes_answer |= self._owes_after_calls
-            self._owes_after_calls = False
-        told = AnswerTool(answer.call_id, answer.output) if is_expected else AddText(notes.tool_answer(answer.output))
-        return [ToModel(told)]
+        return self._tool_calls.answered(answer)
 
     def typed(self, user_id: int) -> None:
         """A member typed: the next reply is about that."""
@@ -217,7 +194,7 @@ class Talk:
 
     def _reply_audio(self, event: ReplyAudio, now: float) -> list[Command]:
         was_listening = self.mouth.state is State.LISTENING
-        self._calls_in_a_row = 0
+        self._tool_calls.spoken()
         out = self.mouth.audio(event, now)
         if was_listening:  # the model answers while someone speaks: only what they say from now on is over the reply
             speaking = [member.user_id for member in self._roster.heard if self.ear.speaking(member.user_id)]
@@ -294,10 +271,9 @@ class Talk:
 
     def drop_session(self) -> None:
         """Nobody listens, and nobody waits for an answer of a tool."""
-        self._open_calls.clear()
+        self._tool_calls.drop_session()
         self._heard.clear()
         self._must_unlearn = False
-        self._calls_in_a_row = 0
         self.ear.stop_listening()
 
     def judge(self, line: Caption, now: float) -> Step | None:

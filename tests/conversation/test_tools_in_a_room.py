@@ -6,7 +6,7 @@ import pytest
 from room_script import ALICE, BOB, Room
 
 from bot.conversation.events import CallTool, HostNote, Member, MemberPresent, Recalled, ToolAnswered
-from bot.conversation.talk import ENOUGH, TOOLS_IN_A_ROW
+from bot.conversation.tool_calls import ENOUGH, TOOLS_IN_A_ROW
 from bot.errors import ModelFault
 from bot.realtime.events import (
     AddText,

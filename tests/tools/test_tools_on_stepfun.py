@@ -15,7 +15,7 @@ from bot.audio.frame import pcm_bytes
 from bot.conversation.core import Conversation
 from bot.conversation.events import CallTool, Command, Event, Member, TextSaid, ToolAnswered
 from bot.conversation.session import ChannelSession
-from bot.conversation.talk import ENOUGH, TOOLS_IN_A_ROW
+from bot.conversation.tool_calls import ENOUGH, TOOLS_IN_A_ROW
 from bot.realtime.dialect import ConnectOptions
 from bot.realtime.dialects import load
 from bot.realtime.events import ModelEvent, SessionConfig
