@@ -191,9 +191,10 @@ class Cast:
         await self._decide(guild_id, slug, mark, is_approved=True)
         return (await self.own(guild_id, slug)).persona
 
-    async def decline(self, guild_id: int, slug: str, mark: str) -> None:
-        """Raises `PersonaError` as `approve` does."""
+    async def decline(self, guild_id: int, slug: str, mark: str, declined_by: int = 0) -> bool:
+        """With every choice of it. Answers whether the server had chosen it. Raises `PersonaError` as `approve` does."""
         await self._decide(guild_id, slug, mark, is_approved=False)
+        return await self._let_go(guild_id, slug, declined_by)
 
     async def _decide(self, guild_id: int, slug: str, mark: str, *, is_approved: bool) -> None:
         decision = await self._repository.decide(guild_id, slug, mark, is_approved=is_approved)
@@ -203,12 +204,19 @@ class Cast:
         if decision is Decision.CHANGED:
             raise PersonaError("it was changed since", key="error-persona-changed", slug=slug)
 
-    async def delete(self, guild_id: int, slug: str) -> None:
-        """With every choice of it. Raises `PersonaError`."""
+    async def delete(self, guild_id: int, slug: str, deleted_by: int = 0) -> bool:
+        """With every choice of it. Answers whether the server had chosen it. Raises `PersonaError`."""
         is_done = await self._repository.delete(guild_id, slug)
         self._made.pop(guild_id, None)
         if not is_done:
             raise PersonaError("it is gone", key="error-persona-unknown", slug=slug[:48])
+        return await self._let_go(guild_id, slug, deleted_by)
+
+    async def _let_go(self, guild_id: int, slug: str, user_id: int) -> bool:
+        """The next of this slug may be anybody's: nobody chose them. A shipped one of a later Kith may have it too."""
+        if (await self._guilds.get(guild_id)).persona != slug:
+            return False
+        return await self._guilds.choose_persona(guild_id, None, user_id=user_id) is not None
 
     def drop(self, guild_id: int) -> None:
         """The guild is gone from the database; so it is from here."""

@@ -71,6 +71,7 @@ class Members(commands.Cog):
         channel = guild.get_channel(call.session.voice.channel_id) if call is not None else None
         if call is not None and isinstance(channel, (discord.VoiceChannel, discord.StageChannel)):
             call.sync(channel)
+            await self._recast(guild)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:

@@ -238,7 +238,8 @@ class Persona(
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True, ephemeral=True)
         made = await self._own(interaction, member, name)
-        await self._companion.cast.delete(member.guild.id, made.persona.slug)
+        if await self._companion.cast.delete(member.guild.id, made.persona.slug, member.id):
+            interaction.client.dispatch("server_persona_chosen", member.guild)
         await self._companion.recast(member.guild.id)
         told = self._texts.say(locale, "persona-deleted", name=made.persona.name_in(locale))
         await interaction.edit_original_response(content=told)

@@ -21,7 +21,7 @@ from bot.errors import KithError, PersonaError
 from bot.personas.draft import LINE_LIMIT, NAME_LIMIT, PHRASES_LIMIT, TEXT_LIMIT, Draft
 from bot.personas.persona import Persona
 from bot.personas.scenes import WORDS_LIMIT
-from bot.texts import clean
+from bot.plain_text import visible, without_blanks
 from cogs.answers import promptly, replace
 from cogs.permissions import check_may_choose_persona, member_of
 
@@ -104,7 +104,7 @@ class PersonaForm(Form):
             raise KithError(
                 f"{name} is too long", key="error-persona-field-long", field=field, length=len(text), limit=limit
             )
-        if is_needed and not clean(text):
+        if is_needed and not without_blanks(visible(text)):
             raise KithError(f"{name} is empty", key="error-persona-field-empty", field=field)
         lines = len(text.splitlines())
         if name == "phrases" and lines > PHRASES_SHOWN:
@@ -186,7 +186,8 @@ class ApprovalButton(
         if self._verdict == "approve":
             persona = await companion.cast.approve(member.guild.id, self._slug, self._mark)
             return companion.texts.say(locale, "persona-approved", name=persona.name_in(locale), slug=self._slug)
-        await companion.cast.decline(member.guild.id, self._slug, self._mark)
+        if await companion.cast.decline(member.guild.id, self._slug, self._mark, member.id):
+            interaction.client.dispatch("server_persona_chosen", member.guild)
         return companion.texts.say(locale, "persona-declined", slug=self._slug)
 
     async def _show_again(self, companion: Companion, interaction: discord.Interaction, error: PersonaError) -> None:

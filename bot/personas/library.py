@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from bot.errors import PersonaError
 from bot.personas.persona import FILE_LIMIT_BYTES, Persona, parse_persona
+from bot.plain_text import visible
 
 SHIPPED: Final = Path(__file__).parents[2] / "personas"
 
@@ -51,7 +52,7 @@ class Library:
             raise PersonaError(
                 f"there is no persona {slug!r}; there are: {', '.join(self._personas)}",
                 key="error-persona-unknown",
-                slug=slug[:48],
+                slug=visible(slug)[:48] or "–",
             ) from None
 
     def all(self) -> tuple[Persona, ...]:

@@ -16,7 +16,7 @@ from bot.personas.cards.container import read_card
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.stepfun import SpokenReply, tone
-from bot.rehearsal.world import ChannelKind
+from bot.rehearsal.world import Channel, ChannelKind, Message
 from bot.storage.personas import Scope
 
 pytestmark = pytest.mark.rehearsal
@@ -58,6 +58,10 @@ def bot_of(stage: Stage) -> KithBot:
 def persona_of(stage: Stage) -> str | None:
     status = bot_of(stage).companion.status(stage.guild.guild_id)
     return status.persona_slug if status is not None else None
+
+
+def messages_in(stage: Stage, channel: Channel) -> list[Message]:
+    return [message for message in stage.world.messages.values() if message.channel_id == channel.channel_id]
 
 
 def button_of(source: Interaction, verdict: str) -> str:
@@ -185,6 +189,10 @@ async def test_a_form_of_ten_thousand_characters_is_refused_and_nothing_is_kept(
     form = await stage.run(stage.alice, "persona create")
     told = await stage.submit(stage.alice, form, **{**FORM, "identity": "x" * 10_000})
     assert "under “Who they are” there are 10,000 characters, and 1,500 is the most" in told.text
+    assert await bot_of(stage).companion.cast.made(stage.guild.guild_id) == {}
+    for blank in ("  ", "\u202e\u200b", "\u3164"):
+        told = await stage.submit(stage.alice, form, **{**FORM, "name": blank})
+        assert "under “Name” there is nothing to see" in told.text
     assert await bot_of(stage).companion.cast.made(stage.guild.guild_id) == {}
     hidden = await stage.submit(stage.alice, form, **{**FORM, "name": "\u202e../../x\u0000"})
     assert "(`x`) is ready" in hidden.text
@@ -322,5 +330,4 @@ async def test_moved_to_another_channel_it_is_who_that_channel_chose(entered: tu
     await cast.choose(stage.guild.guild_id, Scope.CHANNEL, garden.channel_id, "quizhost")
     await stage.discord.move_bot(stage.guild, garden)
     await until(lambda: persona_of(stage) == "quizhost")
-    told = [message for message in stage.world.messages.values() if message.channel_id == garden.channel_id]
-    assert "**Quill**" in str(told), "whoever is there reads who it is"
+    await until(lambda: "**Quill**" in str(messages_in(stage, garden)))  # whoever is there reads who it is

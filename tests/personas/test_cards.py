@@ -154,6 +154,7 @@ def test_half_of_a_surrogate_pair_does_no_harm() -> None:
         ({"nickname": ["Miri"]}, "Mira"),
         ({"nickname": "  "}, "Mira"),
         ({"nickname": "\u200b"}, "Mira"),
+        ({"nickname": "\u3164"}, "Mira"),
         ({"name": "\u200b"}, "Nobody"),
         ({"nickname": "Miri"}, "Miri"),
     ],

@@ -85,6 +85,19 @@ async def test_what_was_changed_since_is_neither_approved_nor_declined(cast: Cas
     assert (await cast.approve(GUILD, "captain-rook", changed.mark)).identity == worse.identity
 
 
+async def test_the_next_of_a_deleted_personas_name_was_chosen_by_nobody(cast: Cast, database: Database) -> None:
+    guilds = GuildSettingsRepository(database)
+    await cast.create(GUILD, DRAFT, ALICE, may_approve=True)
+    await cast.choose(GUILD, Scope.SERVER, ALICE, "captain-rook")
+    await cast.choose(GUILD, Scope.CHANNEL, LOUNGE, "captain-rook")
+    assert await cast.delete(GUILD, "captain-rook", ALICE)
+    await cast.create(GUILD, DRAFT, BOB, may_approve=False)
+    assert (await cast.of(GUILD, LOUNGE)).slug == "xiaoyue"
+    change = (await guilds.changes(GUILD))[0]
+    assert (change.user_id, change.name, change.before, change.after) == (ALICE, "persona", '"captain-rook"', None)
+    assert not await cast.delete(GUILD, "captain-rook", BOB), "the server's choice is another"
+
+
 async def test_of_two_who_edit_at_once_each_changes_what_they_changed(cast: Cast) -> None:
     await cast.create(GUILD, DRAFT, ALICE, may_approve=True)
     await asyncio.gather(

@@ -24,6 +24,7 @@ from bot.personas.cards.png import refused
 from bot.personas.cards.tidy import EVERYONE, READ_CHARS, SOMEONE, Tidy, Unsafe, shortened
 from bot.personas.persona import Language, Persona, persona_of
 from bot.personas.words import CJK, language_of_text
+from bot.plain_text import without_blanks
 
 EXTENSION: Final = "kith/persona"
 """Namespaced, as CCv2 asks: an application of one name, a key of its own."""
@@ -146,7 +147,8 @@ def mapped_fields(fields: dict[str, Any], name: str, reading: _Reading) -> dict[
 
 def _name(value: object) -> str:
     """On one line; empty where there is nothing to see."""
-    return Tidy("").line(value[:NAME_CHARS] if isinstance(value, str) else value, limit=80)
+    line = Tidy("").line(value[:NAME_CHARS] if isinstance(value, str) else value, limit=80)
+    return line if without_blanks(line) else ""
 
 
 def _ours(fields: dict[str, Any], slug: str) -> Persona | None:
