@@ -29,7 +29,7 @@ from bot.rehearsal.world import Channel, ChannelKind, World
 from bot.settings import Settings, load_settings
 
 TOKEN: Final = "MTU1MTU5NzIwMTAxNTE3NzIxNg.GkIthR.loopback-only-this-token-opens-nothing"  # noqa: S105
-READY_S: Final = 20.0
+READY_S: Final = 60.0
 GRACE_S: Final = 6.0
 
 

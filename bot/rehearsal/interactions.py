@@ -80,7 +80,7 @@ class Interaction:
     def changed(self) -> None:
         self._changed.set()
 
-    async def wait_reply(self, timeout_s: float = 10.0) -> Interaction:
+    async def wait_reply(self, timeout_s: float = 30.0) -> Interaction:
         """Until the person has something to read (or the press had its effect). Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not self.is_answered or self.is_deferred:

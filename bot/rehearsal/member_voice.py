@@ -116,7 +116,7 @@ class MemberVoice:
     ) -> None:
         await self.close()
 
-    async def connect(self, timeout_s: float = 10.0) -> None:
+    async def connect(self, timeout_s: float = 30.0) -> None:
         """In the call, and able to hear. Raises TimeoutError, or ConnectionError with the close code."""
         scheme = "wss" if self._tls is not None else "ws"
         address = f"{scheme}://{self.ticket.endpoint}/?v=8"
@@ -275,7 +275,7 @@ class MemberVoice:
         """int16 mono at 24 kHz from `since` (monotonic; unset: when this member joined) until now."""
         return self.ears.recording(user_id, self.joined_at if since is None else since, time.monotonic())
 
-    async def until_heard(self, user_id: int, *, after: float | None = None, timeout_s: float = 10.0) -> float:
+    async def until_heard(self, user_id: int, *, after: float | None = None, timeout_s: float = 30.0) -> float:
         """Waits for sound of that member that arrives after `after` (unset: now); the time of it. Raises TimeoutError."""
         after = time.monotonic() if after is None else after
         await self.until(lambda: (self.ears.sound_at(user_id) or 0.0) > after, timeout_s)
@@ -290,14 +290,14 @@ class MemberVoice:
                 quiet_since = max(self.ears.sound_at(user_id) or 0.0, quiet_since)
         return self.ears.sound_at(user_id) or 0.0
 
-    async def until_ready(self, timeout_s: float = 10.0, others: set[int] | None = None) -> None:
+    async def until_ready(self, timeout_s: float = 30.0, others: set[int] | None = None) -> None:
         """Waits until what this member says can be understood: at version 0, or in the group (with all of `others`)."""
         wanted = others or set()
         await self.until(
             lambda: self.group.is_ready and (self.group.version == 0 or wanted <= self.group.user_ids), timeout_s
         )
 
-    async def until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Waits until `holds()`, asked whenever something was received. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not holds():

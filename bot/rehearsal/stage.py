@@ -27,10 +27,10 @@ from bot.rehearsal.report import Check, Deed, Report
 from bot.rehearsal.scene import Scene, Step
 from bot.rehearsal.world import Message
 
-REPLY_S: Final = 25.0
+REPLY_S: Final = 40.0
 SETTLE_S: Final = 0.35
 SOUNDING_S: Final = 0.1
-FOUND_S: Final = 10.0
+FOUND_S: Final = 30.0
 
 Progress = Callable[[str], None]
 
@@ -224,13 +224,20 @@ class Stage:
         assert step.interrupts is not None
         begun, cuts = self._replies_begun, sum(caption.is_cut for caption in self._heard())
         pcm = await asyncio.to_thread(actor.rehearse, step.interrupts)
-        if not self._companion_sounds():
-            await self._until(lambda: self._replies_begun > begun)
+        await self._until_companion_sounds(begun)
         await asyncio.sleep(step.after_ms / 1000)
         self._interruptions.append(time.monotonic())
         await actor.speak(pcm)
-        held = await self._until(lambda: sum(caption.is_cut for caption in self._heard()) > cuts, 5.0)
+        held = await self._until(lambda: sum(caption.is_cut for caption in self._heard()) > cuts)
         self._check(number, "the companion stops, and only what was heard is kept", self._heard()[-1].text, held)
+
+    async def _until_companion_sounds(self, begun: int) -> None:
+        """Now, or with the reply after the first `begun`. A reply that falters for a moment still sounds when it goes on."""
+        ends_at = time.monotonic() + REPLY_S
+        while not self._companion_sounds() and self._replies_begun <= begun:
+            if time.monotonic() > ends_at:
+                return
+            await asyncio.sleep(SOUNDING_S / 5)
 
     def _companion_sounds(self) -> bool:
         assert self._witness is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from bot.app import KithBot
 from bot.process import running
@@ -20,6 +21,7 @@ from bot.rehearsal.world import Channel, ChannelKind, Guild, Message, Person, Wo
 from bot.settings import Settings, load_settings
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.AbCdEf.abcdefghijklmnopqrstuvwxyz0"
+CALLBACK = "POST /interactions/{interaction}/{token}/callback"
 
 
 @dataclass
@@ -56,6 +58,17 @@ class Stage:
     async def press(self, person: Person, source: Interaction, custom_id: str) -> Interaction:
         interaction = await self.discord.press(self.guild, person, source.replies[-1], custom_id)
         return await interaction.wait_reply()
+
+    async def press_that_discord_forgets(
+        self, person: Person, source: Message, custom_id: str, patch: pytest.MonkeyPatch
+    ) -> None:
+        """Until the bot's answer was refused as too late (10062)."""
+        answers = self.discord.rest.requests
+        with patch.context() as late:
+            late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
+            before = answers[CALLBACK]
+            await self.discord.press(self.guild, person, source, custom_id)
+            await until(lambda: answers[CALLBACK] > before)
 
 
 @asynccontextmanager

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import unicodedata
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import Stage, on_stage
+from waiting import until
 
 from bot.app import KithBot
 from bot.personas.cards.png import SIGNATURE, chunk, picture
@@ -39,12 +39,6 @@ CARD: dict[str, Any] = {
     "data": {"name": "../../x", "description": "A botanist who whispers to her ferns.", "first_mes": "Mind the moss!"},
 }
 FORGOTTEN_S = FORM_S + 60
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 def bot_of(stage: Stage) -> KithBot:
@@ -325,17 +319,12 @@ async def test_an_agreement_that_discord_forgot_is_none_and_a_withdrawal_is_one(
     def is_heard() -> bool:
         return ledger.allowed(stage.guild.guild_id, stage.ming.user_id)
 
-    with monkeypatch.context() as late:
-        late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
-        await stage.discord.press(stage.guild, stage.ming, message, "kith:consent:allow")
-        await asyncio.sleep(0.3)
+    await stage.press_that_discord_forgets(stage.ming, message, "kith:consent:allow", monkeypatch)
     assert not is_heard(), "nobody was told that they are heard, so they are not"
     await stage.press(stage.ming, panel, "kith:consent:allow")
     assert is_heard()
-    with monkeypatch.context() as late:
-        late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
-        await stage.discord.press(stage.guild, stage.ming, message, "kith:consent:stop")
-        await until(lambda: not is_heard())
+    await stage.press_that_discord_forgets(stage.ming, message, "kith:consent:stop", monkeypatch)
+    await until(lambda: not is_heard())
 
 
 async def test_an_approval_that_discord_forgot_stands_and_the_next_press_says_so(
@@ -344,10 +333,7 @@ async def test_an_approval_that_discord_forgot_stands_and_the_next_press_says_so
     await bot_of(stage).companion.guilds.choose(stage.guild.guild_id, "approves_personas", True)
     waiting = await stage.submit(stage.ming, await stage.run(stage.ming, "persona create"), **FORM)
     approve = button_of(waiting, "approve")
-    with monkeypatch.context() as late:
-        late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
-        await stage.discord.press(stage.guild, stage.alice, waiting.replies[-1], approve)
-        await asyncio.sleep(0.3)
+    await stage.press_that_discord_forgets(stage.alice, waiting.replies[-1], approve, monkeypatch)
     again = await stage.press(stage.alice, waiting, approve)
     assert "decided already" in again.text
     (rook,) = (await bot_of(stage).companion.cast.made(stage.guild.guild_id)).values()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import Stage, on_stage
+from waiting import PATIENCE_S, until
 
 from bot.app import KithBot
 from bot.rehearsal.interactions import EPHEMERAL, Interaction
@@ -22,12 +22,6 @@ PERSONA_COMMANDS = {
     *("create", "edit", "delete", "import", "export"),
 }
 ALLOW, STOP, EXPLAIN = "kith:consent:allow", "kith:consent:stop", "kith:consent:explain"
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 def is_private(interaction: Interaction) -> bool:
@@ -235,7 +229,7 @@ async def test_what_was_kept_for_a_server_goes_when_it_removes_the_bot(entered: 
     await stage.run(stage.alice, "persona use", name="bedtime")
     await stage.discord.gateway.dispatch(guild_id, "GUILD_DELETE", {"id": str(guild_id)})
     await until(lambda: not companion.ledger.allowed(guild_id, stage.alice.user_id))
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while (await companion.guilds.get(guild_id)).persona is not None:  # noqa: ASYNC110 -- the database tells nobody
             await asyncio.sleep(0.02)
 
@@ -244,6 +238,6 @@ async def test_after_an_invalid_session_the_gateway_is_where_rest_said(entered: 
     stage, _ = entered
     before = stage.discord.gateway.identifies
     await stage.discord.gateway.invalidate()
-    await until(lambda: stage.discord.gateway.identifies > before, timeout_s=15.0)
+    await until(lambda: stage.discord.gateway.identifies > before)
     await until(lambda: bool(stage.discord.gateway.sessions))
     assert "no voice channel" in (await stage.run(stage.alice, "status")).text

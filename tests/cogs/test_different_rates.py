@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from loopback import Stage
+from waiting import PATIENCE_S
 
 from bot.audio.frame import BYTES_PER_SAMPLE, FRAME_MS, SILENT_FRAME
 from bot.conversation.events import Command, Event
@@ -42,7 +43,7 @@ async def test_members_are_heard_at_the_input_rate_and_replies_are_played_at_the
         assert session.voice.playout.rate_hz == 24_000
         assert session.conversation.config.input_rate_hz == 16_000
         await alice.until_ready(others={stage.world.bot.user_id, stage.alice.user_id})
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while heard.empty():
                 await alice.speak(b"\x00\x10" * (len(SILENT_FRAME) // 2) * 10)
         assert len(heard.get_nowait()) == 16_000 * FRAME_MS // 1000 * BYTES_PER_SAMPLE

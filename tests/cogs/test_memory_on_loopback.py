@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import discord
 import pytest
 from loopback import Stage, on_stage
+from waiting import PATIENCE_S, until
 
 from bot.app import Companion, KithBot
 from bot.memory.keeper import Keeper
@@ -30,12 +31,6 @@ from cogs.memory_panel import offer_proposals
 pytestmark = pytest.mark.rehearsal
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -471,13 +466,10 @@ async def test_a_press_that_discord_forgot_leaves_nothing_half_done(
     (fern,) = await house.propose("wants a fern")
     page = await house.press(house.alice, await house.offer(house.alice), "kith:memory:show")
     name = f"kith:memory:keep:{fern.proposal_id}"
-    with monkeypatch.context() as late:
-        late.setattr("bot.rehearsal.rest.FIRST_ANSWER_S", -1.0)
-        await house.stage.discord.press(house.stage.guild, house.alice, page.replies[-1], name)
-        async with asyncio.timeout(8.0):
-            while not await house.kept():  # noqa: ASYNC110 -- what is waited for has no event
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.2)
+    await house.stage.press_that_discord_forgets(house.alice, page.replies[-1], name, monkeypatch)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await house.kept():  # noqa: ASYNC110 -- what is waited for has no event
+            await asyncio.sleep(0.02)
     again = await house.press(house.alice, page.replies[-1], name)
     assert "That is settled already" in again.text
     assert await house.kept() == ["wants a fern"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import Stage, on_stage
+from waiting import until
 
 from bot.app import KithBot
 from bot.personas.cards.container import read_card
@@ -42,12 +41,6 @@ CARD: dict[str, Any] = {
         "extensions": {"other/app": {"depth": 4}},
     },
 }
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 def bot_of(stage: Stage) -> KithBot:

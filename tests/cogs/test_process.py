@@ -7,10 +7,13 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from loopback import Stage
+from waiting import PATIENCE_S, START_S, until
 
 from bot.errors import AudioError, PersonaError, SettingError, StorageError
 from bot.process import DiscordUnreachable, TokenRefused, exit_code_of, run_bot, running, secrets_of
@@ -38,17 +41,25 @@ def environment(stage: Stage, **changes: str) -> dict[str, str]:
     }
 
 
-async def start(folder: Path, env: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+@asynccontextmanager
+async def started(folder: Path, env: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process does not outlive the block."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "run", cwd=folder, env={**env, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
 
 
 async def until_ready(process: asyncio.subprocess.Process) -> list[str]:
     assert process.stderr is not None
     lines: list[str] = []
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(START_S):
         while line := (await process.stderr.readline()).decode():
             lines.append(line)
             if line.startswith("{") and json.loads(line)["event"] == "ready":
@@ -57,21 +68,19 @@ async def until_ready(process: asyncio.subprocess.Process) -> list[str]:
 
 
 async def test_a_process_gets_ready_says_goodbye_on_sigterm_and_leaves_with_zero(tmp_path: Path, stage: Stage) -> None:
-    process = await start(tmp_path, environment(stage))
-    lines = await until_ready(process)
-    assert json.loads(lines[-1])["level"] == "info"
+    async with started(tmp_path, environment(stage)) as process:
+        lines = await until_ready(process)
+        assert json.loads(lines[-1])["level"] == "info"
 
-    ticket = await stage.discord.join_voice(stage.guild, stage.alice, stage.lounge)
-    async with MemberVoice(ticket, tls=stage.discord.voice.client_context):
-        await stage.run(stage.alice, "consent allow")
-        assert "**Lounge**" in (await stage.run(stage.alice, "join")).text
-        async with asyncio.timeout(10.0):
+        ticket = await stage.discord.join_voice(stage.guild, stage.alice, stage.lounge)
+        async with MemberVoice(ticket, tls=stage.discord.voice.client_context):
+            await stage.run(stage.alice, "consent allow")
+            assert "**Lounge**" in (await stage.run(stage.alice, "join")).text
             # The greeting is asked for: the session is ready. Before that there is nobody who could say goodbye.
-            while not any('"response.create"' in raw for talk in stage.model.talks for raw in talk.raw):  # noqa: ASYNC110 -- the stand-in tells nobody
-                await asyncio.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20.0):
-            _, rest = await process.communicate()
+            await until(lambda: any('"response.create"' in raw for talk in stage.model.talks for raw in talk.raw))
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE_S):
+                _, rest = await process.communicate()
     written = "".join(lines) + rest.decode()
     assert process.returncode == 0, written
     assert any("Say goodbye" in raw for raw in stage.model.talk.raw), "goodbye is said to the call"
@@ -100,8 +109,8 @@ async def test_a_stop_in_the_middle_of_the_login_is_no_failure(tmp_path: Path, s
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
-        process = await start(tmp_path, environment(stage, DISCORD_API_BASE=f"http://127.0.0.1:{port}"))
-        async with asyncio.timeout(30.0):
+        environ = environment(stage, DISCORD_API_BASE=f"http://127.0.0.1:{port}")
+        async with started(tmp_path, environ) as process, asyncio.timeout(START_S):
             await came.wait()
             process.send_signal(signal.SIGTERM)
             _, written = await process.communicate()
@@ -111,8 +120,7 @@ async def test_a_stop_in_the_middle_of_the_login_is_no_failure(tmp_path: Path, s
 
 async def test_a_token_that_discord_refuses_is_one_sentence_and_an_exit_code(tmp_path: Path, stage: Stage) -> None:
     wrong = stage.world.token.replace("abc", "xyz")
-    process = await start(tmp_path, environment(stage, DISCORD_TOKEN=wrong))
-    async with asyncio.timeout(30.0):
+    async with started(tmp_path, environment(stage, DISCORD_TOKEN=wrong)) as process, asyncio.timeout(START_S):
         _, written = await process.communicate()
     assert process.returncode == 77
     assert "Discord refuses it" in written.decode()

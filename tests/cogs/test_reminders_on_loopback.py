@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from loopback import Stage, on_stage
+from waiting import PATIENCE_S
 
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.world import Person
@@ -66,7 +67,7 @@ async def test_a_member_takes_theirs_away_and_nobody_elses(stage: Stage) -> None
 async def test_without_a_call_it_is_written_to_whoever_asked(stage: Stage) -> None:
     await remind(stage, stage.alice, "the tea @everyone", datetime.now(UTC))
     mine = (stage.guild.guild_id, stage.alice.user_id)
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while await reminders_of(stage).of_member(*mine):  # noqa: ASYNC110 -- no event
             await asyncio.sleep(0.02)
     [found] = [one for one in stage.world.messages.values() if "the tea" in one.content]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import Stage, loopback
+from waiting import until
 
 from bot.app import KithBot
 from bot.process import running
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.rehearsal
 
 DJ = 77_000
 GRACE_S = 0.4
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 12.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 def bot_of(stage: Stage) -> KithBot:
@@ -370,7 +364,7 @@ async def test_a_change_acts_on_the_call_at_once_and_quiet_hours_end_it_with_a_w
     await until(lambda: "'voice': 'ruyananshi'" in str(server.model.talk.session))
     await panel.tab("where")
     await panel.write("Quiet hours", now_quiet())
-    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: is_away(server))
     await until(lambda: any("Quiet hours have begun" in told for told in told_in(server, server.lounge)))
 
 
@@ -398,7 +392,7 @@ async def test_a_default_for_adults_comes_to_age_restricted_channels_alone_and_l
     assert "I am an AI" in (await server.run(server.alice, "join")).text
     server.lounge.is_nsfw = False
     await show_channel(server, server.lounge)
-    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: is_away(server))
     await until(lambda: any("age-restricted channels alone" in told for told in told_in(server, server.lounge)))
 
 
@@ -409,7 +403,7 @@ async def test_moved_to_a_channel_that_no_admin_named_it_leaves_and_says_why(ser
     await server.run(server.alice, "join")
     await until(lambda: is_in(server, server.lounge))
     await server.discord.move_bot(server.guild, attic)
-    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: is_away(server))
     await until(lambda: any("chose other voice channels" in told for told in told_in(server, attic)))
 
 
@@ -434,7 +428,7 @@ async def test_it_comes_when_a_member_who_agreed_enters_and_goes_when_nobody_may
         assert status is not None
         assert status.present == 2, "the bot in the channel is no member"
     await server.discord.leave_voice(server.guild, server.alice.user_id)
-    await until(lambda: is_away(server), timeout_s=25.0)
+    await until(lambda: is_away(server))
     await until(lambda: any("Nobody was left" in told for told in told_in(server, server.lounge)))
 
     ticket = await server.discord.join_voice(server.guild, server.alice, server.lounge)

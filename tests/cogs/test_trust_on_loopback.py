@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from loopback import Stage, loopback
+from waiting import until
 
 from bot.app import Companion
 from bot.bench.withdrawal import syllables
@@ -26,12 +27,6 @@ pytestmark = pytest.mark.rehearsal
 CHINESE_POLICY = (Path(__file__).parents[2] / "PRIVACY.zh-CN.md").read_bytes()
 REMEMBER, TRANSCRIPT, OFF_RECORD = "kith:consent:remember", "kith:consent:transcript", "kith:consent:off-record"
 STOP, EXPLAIN, ERASE, KEEP = "kith:consent:stop", "kith:consent:explain", "kith:privacy:erase", "kith:privacy:keep"
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -190,8 +185,8 @@ async def test_the_nickname_the_channel_and_the_panel_say_who_is_heard_and_are_p
     await until(lambda: "I hear 1 of 1" in message.content)
     assert STOP in message.buttons, "the buttons stay"
     await stage.press(stage.alice, panel, STOP)
-    await until(lambda: "I hear 0 of 1" in message.content, 4.0)
-    await until(lambda: stage.lounge.status == "AI listening to 0 of 1 · /privacy", 4.0)
+    await until(lambda: "I hear 0 of 1" in message.content)
+    await until(lambda: stage.lounge.status == "AI listening to 0 of 1 · /privacy")
     again = await stage.run(stage.alice, "join")
     await until(lambda: "does not follow a call any more" in message.content)
     await until(lambda: "I hear 0 of 1" in again.replies[-1].content)

@@ -11,6 +11,7 @@ import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import PATIENCE_S
 
 from bot.presence import EVERY_S, Newest, Presence, Shown, panel_words
 from bot.surfaces import NICK_CHARS, SUFFIX, suffixed
@@ -45,7 +46,7 @@ class Wall:
         self.is_cleared = True
 
     async def until(self, shown: Shown) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not self.seen or self.seen[-1] != shown:
                 self.changed.clear()
                 await self.changed.wait()

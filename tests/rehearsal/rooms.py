@@ -6,13 +6,13 @@ tells from everybody else's. What a person reads is looked for in the room's cha
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from waiting import PATIENCE_S, until
 
 from bot.audio.frame import MODEL_RATE_HZ
 from bot.conversation.calls import CallStatus
@@ -62,13 +62,6 @@ def loudest(pcm: bytes | Samples, frequency_hz: float) -> float:
     strips = np.lib.stride_tricks.sliding_window_view(sound, window)[:: window // 3].astype(np.float64) / 32768
     turn = np.exp(-2j * np.pi * frequency_hz * np.arange(window) / MODEL_RATE_HZ)
     return float(np.abs(strips @ (np.hanning(window) * turn)).max() * 4 / window)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Until it holds. Raises TimeoutError."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 class Room:
@@ -152,7 +145,7 @@ class Room:
         assert "I am in **" in joined.text, joined.text
         await self.hears(actors[0], after=began)
 
-    async def hears(self, actor: Actor, *, after: float, timeout_s: float = 10.0) -> float:
+    async def hears(self, actor: Actor, *, after: float, timeout_s: float = PATIENCE_S) -> float:
         """Until the actor has heard the bot since `after`, to the end; when its sound last arrived. Raises TimeoutError."""
         await actor.voice.until_heard(self.bot_id, after=after, timeout_s=timeout_s)
         return await actor.voice.until_quiet(self.bot_id, quiet_s=QUIET_S)
@@ -174,7 +167,7 @@ class Room:
         """What anybody can read in the text channel."""
         return [message.content for message in self.messages_in(self.chat)]
 
-    async def until_told(self, words: str, timeout_s: float = 10.0) -> None:
+    async def until_told(self, words: str, timeout_s: float = PATIENCE_S) -> None:
         """Until the room reads these words. Raises AssertionError with what it read instead."""
         try:
             await until(lambda: any(words in sentence for sentence in self.told), timeout_s)

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import discord
 from discord.opus import Encoder
+from waiting import PATIENCE_S
 
 from bot.audio.opus import EncoderProfile, OpusEncoder
 from bot.rehearsal.voice_server import VoiceServer
@@ -91,7 +92,7 @@ class StockClient:
         self.voice_client = discord.VoiceClient(client, channel)
 
     async def __aenter__(self) -> discord.VoiceClient:
-        await self.voice_client.connect(reconnect=True, timeout=10.0)
+        await self.voice_client.connect(reconnect=True, timeout=PATIENCE_S)
         return self.voice_client
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import time
 
 import pytest
-from rooms import ANN_HZ, BOB_HZ, CEM_HZ, DEE_HZ, Room, all_right, house_of, loudest, until, voice
+from rooms import ANN_HZ, BOB_HZ, CEM_HZ, DEE_HZ, Room, all_right, house_of, loudest, voice
+from waiting import until
 
 from bot.rehearsal.people import Actor
 from bot.rehearsal.stepfun import FakeStepFun

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from rooms import ANN_HZ, BOB_HZ, Room, all_right, house_of, until
+from rooms import ANN_HZ, BOB_HZ, Room, all_right, house_of
+from waiting import until
 
 from bot.rehearsal.house import House
 from bot.rehearsal.media_wire import AES_GCM, MediaCipher, MediaPacket, seal_packet

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from rooms import ANN_HZ, Room, all_right, house_of, loudest, until, voice
+from rooms import ANN_HZ, Room, all_right, house_of, loudest, voice
+from waiting import until
 
 from bot.rehearsal.house import House
 from bot.rehearsal.stepfun import FakeStepFun, Misbehaviour

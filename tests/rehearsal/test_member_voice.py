@@ -9,15 +9,15 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tones import sounding_s, strength, tone
+from waiting import until
 
 from bot.rehearsal.certificate import Certificate, make_certificate
 from bot.rehearsal.impairment import Impairment
 from bot.rehearsal.media_relay import Dress
 from bot.rehearsal.media_wire import AES_GCM, XCHACHA
-from bot.rehearsal.member_voice import MemberVoice
+from bot.rehearsal.member_voice import SILENCE_FRAMES, MemberVoice
 from bot.rehearsal.voice_server import VoiceServer
 
 pytestmark = pytest.mark.rehearsal
@@ -130,15 +130,16 @@ async def test_a_third_member_comes_and_goes_in_mid_call(voice: VoiceServer) -> 
 async def test_nobody_is_lost_while_the_group_changes_under_their_words(voice: VoiceServer) -> None:
     async with member(voice, ALICE) as alice, member(voice, BOB) as bob:
         await all_ready(alice, bob)
-        talk = asyncio.create_task(alice.speak(tone(HZ[ALICE], 1.5)))
+        talk = asyncio.create_task(alice.speak(tone(HZ[ALICE], 30.0)))
         await asyncio.sleep(0.3)
         async with member(voice, CAROL) as carol:
             await all_ready(alice, bob, carol)
-            await asyncio.sleep(0.3)
+            await until(lambda: sounding_s(carol.heard(ALICE)) > 0.2)
+        alice.hush()
         await talk
-        await asyncio.sleep(0.1)
-        assert sounding_s(bob.heard(ALICE)) > 1.3
-        assert sounding_s(carol.heard(ALICE)) > 0.2
+        await bob.until_quiet(ALICE)
+        said = voice.media(ALICE).counts["packets"] + alice.counts["not sent"] - SILENCE_FRAMES
+        assert len([packet for packet in bob.ears.packets(ALICE) if not packet.is_silence]) >= said - 10
 
 
 async def test_a_call_that_emptied_is_refilled_again_and_again(voice: VoiceServer) -> None:
@@ -257,14 +258,11 @@ async def test_sound_lies_on_the_timeline_where_it_was_said(voice: VoiceServer) 
         await asyncio.sleep(0.5)
         second, ended = await alice.speak(tone(HZ[ALICE], 0.3))
         await bob.until_quiet(ALICE, quiet_s=0.2)
-        sound = bob.ears.recording(ALICE, first, ended + 0.5)
-        loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 3000) / 24_000
-        pause = np.flatnonzero(np.diff(loud) > 0.2)
-        assert len(pause) == 1
-        gap = loud[pause[0] + 1] - loud[pause[0]]
-        assert gap == pytest.approx(second - first - 0.3, abs=0.06)
-        stretches = bob.ears.spurts(ALICE)
-        assert [round(end - begin, 1) for begin, end in stretches] == [0.3, 0.3]
+        pause_ends = second - 0.1
+        assert sounding_s(bob.ears.recording(ALICE, first, pause_ends - 0.1)) > 0.2
+        assert sounding_s(bob.ears.recording(ALICE, pause_ends - 0.1, pause_ends)) == 0
+        assert sounding_s(bob.ears.recording(ALICE, pause_ends, ended + 0.5)) > 0.2
+        assert len(bob.ears.spurts(ALICE)) >= 2
 
 
 async def test_timestamps_jump_over_pauses_and_sequence_numbers_do_not(voice: VoiceServer) -> None:
@@ -274,13 +272,12 @@ async def test_timestamps_jump_over_pauses_and_sequence_numbers_do_not(voice: Vo
         _, ended_at = await alice.speak(tone(HZ[ALICE], 0.1))
         await asyncio.sleep(0.4)
         began_at, _ = await alice.speak(tone(HZ[ALICE], 0.1))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(bob.ears.packets(ALICE)) == 20)
         packets = bob.ears.packets(ALICE)
         assert [(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(packets)] == [1] * 19
         jumps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(packets)]
         assert sorted(jumps)[:-1] == [960] * 18
-        # five silence frames lie between the last word and the pause
-        assert max(jumps) / 48_000 == pytest.approx(began_at - ended_at - 0.1, abs=0.06)
+        assert 0.4 <= max(jumps) / 48_000 < began_at - ended_at + 0.02
         assert [packet.is_silence for packet in packets] == ([False] * 5 + [True] * 5) * 2
 
 
@@ -342,9 +339,7 @@ async def test_a_heartbeat_that_the_server_asks_for_comes_at_once(voice: VoiceSe
     async with member(voice, ALICE) as alice:
         voice.inject(GUILD, ALICE, '{"op": 3, "d": null}')
         voice.inject(GUILD, ALICE, '{"op": 250, "d": {}, "seq": 9}')
-        async with asyncio.timeout(5):
-            while 3 not in [spoken.op for spoken in voice.transcript(ALICE)]:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: 3 in [spoken.op for spoken in voice.transcript(ALICE)])
         assert alice.close_code is None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from stock import Encoded, StockClient
 from tones import sounding_s, strength, tone
+from waiting import PATIENCE_S, until
 
 from bot.audio.opus import OpusDecoder
 from bot.rehearsal.certificate import Certificate, make_certificate
@@ -54,9 +55,7 @@ def dave_of(client: discord.VoiceClient) -> davey.DaveSession:
 
 async def both_in_group(alice: MemberVoice, client: discord.VoiceClient) -> None:
     await alice.until_ready(others={STOCK, ALICE})
-    async with asyncio.timeout(5):
-        while client.voice_privacy_code != alice.privacy_code:  # noqa: ASYNC110 (nothing of theirs to wait on)
-            await asyncio.sleep(0.01)
+    await until(lambda: client.voice_privacy_code == alice.privacy_code)
 
 
 async def play(client: discord.VoiceClient, duration_s: float) -> None:
@@ -66,7 +65,7 @@ async def play(client: discord.VoiceClient, duration_s: float) -> None:
         Encoded(tone(STOCK_HZ, duration_s).tobytes()),
         after=lambda error: loop.call_soon_threadsafe(finished.set),
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await finished.wait()
     await asyncio.sleep(0.1)
 
@@ -105,8 +104,9 @@ async def test_stock_and_member_exchange_encrypted_sound(voice: VoiceServer) -> 
         assert client._connection.dave_protocol_version == 1
         ears = StockEars(client)
         await asyncio.gather(play(client, 0.6), alice.speak(tone(ALICE_HZ, 0.6)))
+        assert len([packet for packet in alice.ears.packets(STOCK) if not packet.is_silence]) == 30
         heard = alice.heard(STOCK)
-        assert sounding_s(heard) == pytest.approx(0.6, abs=0.1)
+        assert sounding_s(heard) > 0.1
         assert strength(heard, STOCK_HZ) > 0.2
         assert strength(heard, ALICE_HZ) < 0.02
         assert ears.faults == []
@@ -155,9 +155,7 @@ async def test_stock_follows_a_downgrade_and_the_way_back(voice: VoiceServer) ->
         await both_in_group(alice, client)
         for version in (0, 1):
             voice.set_version(CHANNEL, version)
-            async with asyncio.timeout(5):
-                while client._connection.dave_protocol_version != version:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda wanted=version: client._connection.dave_protocol_version == wanted)  # type: ignore[misc]
             await alice.until(lambda wanted=version: alice.group.version == wanted)  # type: ignore[misc]
             since = time.monotonic()
             await play(client, 0.3)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rooms import ANN_HZ, BOB_HZ, REPLY_HZ, loudest, until, voice
+from rooms import ANN_HZ, BOB_HZ, REPLY_HZ, loudest, voice
+from waiting import PATIENCE_S, START_S, until
 
 from bot.rehearsal.certificate import make_certificate
 from bot.rehearsal.discord_server import DiscordServer
@@ -113,7 +114,7 @@ async def started(outside: Outside, folder: Path) -> AsyncIterator[asyncio.subpr
 
     collecting = asyncio.create_task(collect())
     try:
-        await until(lambda: bool(outside.events("ready")) or process.returncode is not None, 30.0)
+        await until(lambda: bool(outside.events("ready")) or process.returncode is not None, START_S)
         assert process.returncode is None, "".join(outside.lines)
         yield process
     finally:
@@ -157,7 +158,7 @@ async def lose_the_gateway_session(world: Outside) -> None:
     before = gateway.identifies
     await gateway.invalidate()
     await ask_and_hear(world)
-    await until(lambda: gateway.identifies > before and bool(gateway.sessions), 20.0)
+    await until(lambda: gateway.identifies > before and bool(gateway.sessions))
     assert gateway.identifies == before + 1
     assert rest.unknown_routes == {}
 
@@ -165,7 +166,7 @@ async def lose_the_gateway_session(world: Outside) -> None:
 async def terminate_and_hear_goodbye(world: Outside, process: asyncio.subprocess.Process) -> None:
     asked = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(PATIENCE_S):
         await process.wait()
     goodbye = world.ann.voice.heard(world.bot_id, since=asked)
     assert loudest(goodbye, GOODBYE_HZ) > 0.05, "a goodbye is heard"

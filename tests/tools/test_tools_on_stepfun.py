@@ -225,10 +225,11 @@ async def test_who_interrupts_while_a_tool_runs_gets_one_reply_with_its_answer()
         await speaking
         scene.session.feed(SpeakerPaused(BOB))
         await scene.until(lambda: scene.outputs())
-        await scene.until(lambda: scene.replies_asked() == asked + 2)
+        await scene.until(lambda: scene.replies_asked() >= asked + 2)
         await scene.still(600)
-        assert scene.replies_asked() == asked + 2
-        assert "input_audio_buffer.commit" in scene.types()
+        utterances = scene.types().count("input_audio_buffer.commit")  # one, unless he faltered
+        assert utterances >= 1
+        assert scene.replies_asked() == asked + 1 + utterances
 
 
 async def test_a_model_that_is_lost_while_a_tool_runs_is_told_the_answer_afterwards() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import discord
+from waiting import PATIENCE_S
 
 from bot.rehearsal.voice_server import VoiceServer
 from bot.voice.connection import Connection
@@ -65,7 +66,7 @@ class Lobby:
         return self.guild.get_channel(channel_id)
 
     async def join(
-        self, protocol: Callable[..., Connection], channel_id: int = ROOM, timeout: float = 5.0
+        self, protocol: Callable[..., Connection], channel_id: int = ROOM, timeout: float = PATIENCE_S
     ) -> Connection:
         connection: Connection = await self.room(channel_id).connect(cls=protocol, timeout=timeout)
         return connection

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import numpy as np
 from lobby import ALICE, GUILD, ME, ROOM, STAGE, Lobby
 from numpy.typing import NDArray
+from waiting import PATIENCE_S, until
 
 from bot.audio.frame import MODEL_RATE_HZ
 from bot.rehearsal.member_voice import MemberVoice
@@ -103,7 +104,7 @@ class Call:
         frames = [frame.pcm for frame in self.of(SpeakerFrame) if frame.user_id == user_id]
         return np.frombuffer(b"".join(frames), dtype="<i2")
 
-    async def until(self, holds: Callable[[], object], timeout_s: float = 8.0) -> None:
+    async def until(self, holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         """Wait until something is so, asked whenever the connection tells something, and now and then."""
         async with asyncio.timeout(timeout_s):
             while not holds():
@@ -119,7 +120,7 @@ class Call:
         user_id = member.ticket.user_id
         await member.until_ready(others={ME, user_id})
         self.events.clear()
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             while strength(self.sound_of(user_id), frequency_hz) < 0.1:
                 await member.speak(tone(frequency_hz, 0.14))
 
@@ -130,8 +131,7 @@ class Call:
         self.connection.play(item_id, tone(OUR_HZ, 0.2))
         self.connection.finish()
         await self.until(lambda: len(self.playout) >= ends + 2)
-        await asyncio.sleep(0.03)
-        assert strength(member.heard(ME, since), OUR_HZ) > 0.1
+        await until(lambda: strength(member.heard(ME, since), OUR_HZ) > 0.1)
 
     async def talk(self, member: MemberVoice, frequency_hz: float = ALICE_HZ) -> None:
         """Both ways."""

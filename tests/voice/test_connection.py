@@ -6,12 +6,14 @@ import asyncio
 import os
 import resource
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import discord
 import pytest
 from lobby import ALICE, ALL_PERMISSIONS, BOB, GUILD, HALL, ME, ROOM, STAGE, Lobby
 from loopback_call import ALICE_HZ, BOB_HZ, OUR_HZ, Call, strength, tone
+from waiting import PATIENCE_S, until
 
 from bot.audio.frame import MODEL_RATE_HZ
 from bot.errors import VoiceError, VoiceFault
@@ -41,7 +43,7 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-async def refused(lobby: Lobby, certificate: Certificate, timeout: float = 5.0) -> VoiceError:
+async def refused(lobby: Lobby, certificate: Certificate, timeout: float = PATIENCE_S) -> VoiceError:
     tasks = asyncio.all_tasks()
     with pytest.raises(VoiceError) as error:
         await lobby.join(voice_protocol(Pacer(), tls=certificate.client_context()), timeout=timeout)
@@ -85,8 +87,7 @@ async def test_what_is_said_before_the_call_is_ready_is_said_when_it_is(voice: V
         alice = await call.member()
         await call.until(lambda: any(isinstance(event, PlayoutEnded) for event in call.playout))
         assert call.playout[0] == PlayoutBegan("early", "reply")
-        await asyncio.sleep(0.03)
-        assert strength(alice.heard(ME), OUR_HZ) > 0.1
+        await until(lambda: strength(alice.heard(ME), OUR_HZ) > 0.1)
 
 
 async def test_nothing_but_silence_leaves_unencrypted(voice: VoiceServer) -> None:
@@ -200,7 +201,7 @@ async def test_what_happened_before_anybody_listened_is_told_to_the_first_listen
     lobby.enter(ALICE, ROOM)
     connection = await lobby.join(voice_protocol(Pacer(), tls=certificate.client_context()))
     lobby.kick()
-    await asyncio.sleep(0.1)
+    await until(lambda: lobby.guild.voice_client is None)
     events: list[object] = []
     connection.listen(events.append)
     assert events == [MemberArrived(ALICE), VoiceClosed(VoiceFault.KICKED)]
@@ -289,7 +290,8 @@ async def test_whose_sound_it_is_shows_from_their_key_when_the_map_was_missed(vo
         voice.set_deaf(GUILD, ME, False)
         await asyncio.gather(alice.speak(tone(ALICE_HZ, 1.2)), bob.speak(tone(BOB_HZ, 1.2)))
         assert strength(call.sound_of(ALICE), ALICE_HZ) > 0.1
-        assert len(call.sound_of(ALICE)) > MODEL_RATE_HZ  # what was said before the key told is heard as well
+        # What was said before the key told is heard as well.
+        await call.until(lambda: len(call.sound_of(ALICE)) > MODEL_RATE_HZ)
         assert strength(call.sound_of(ALICE), BOB_HZ) < 0.01
         assert len(call.sound_of(BOB)) == 0
         stats = call.connection.stats()
@@ -323,10 +325,10 @@ async def test_an_interrupted_reply_stops_and_tells_what_was_heard(voice: VoiceS
         assert heard.item_id == "long"
         assert heard.total_ms == 5000
         assert heard.heard_ms == sent * 20
-        await asyncio.sleep(0.3)
+        await until(lambda: [packet.is_silence for packet in alice.ears.packets(ME)][-5:] == [True] * 5)
+        await asyncio.sleep(0.1)
         stats = call.connection.stats().sender
         assert (stats.sent, stats.silences) == (sent, 5)
-        assert [packet.is_silence for packet in alice.ears.packets(ME)][-5:] == [True] * 5
 
 
 async def test_the_speaking_flag_goes_on_before_the_first_packet_and_off_after_the_last(voice: VoiceServer) -> None:
@@ -335,12 +337,11 @@ async def test_the_speaking_flag_goes_on_before_the_first_packet_and_off_after_t
         await call.until(lambda: call.connection.is_ready)
         await call.is_heard_by(alice)
         await call.until(lambda: call.pacer.stats().active == 0)
-        await asyncio.sleep(0.05)
-        spoken = [op for direction, op, _ in call.trace if direction == "out" and op == 5]
-        assert len(spoken) == 3  # at the session description, on, off
+        # At the session description, on, off.
+        await until(lambda: [op for direction, op, _ in call.trace if direction == "out"].count(5) == 3)
         session = voice.session(GUILD, ME)
         assert session is not None
-        assert session.speaking == 0
+        await until(lambda: session.speaking == 0)
 
 
 async def test_nothing_is_sent_while_there_is_nothing_to_say(voice: VoiceServer) -> None:
@@ -354,20 +355,26 @@ async def test_nothing_is_sent_while_there_is_nothing_to_say(voice: VoiceServer)
         assert stats.socket.keepalives == 1
 
 
+def has_fallen_silent(call: Call, times: int) -> bool:
+    return call.connection.stats().sender.silences == 5 * times
+
+
 async def test_a_reply_that_runs_dry_goes_on_when_more_comes(voice: VoiceServer) -> None:
     async with Call(voice) as call:
         alice = await call.member()
         await alice.until_ready(others={ME, ALICE})
-        for _ in range(2):
+        for times in (1, 2):
             call.connection.play("halting", tone(OUR_HZ, 0.2))
-            await asyncio.sleep(0.5)
+            # Sound, and the silence that ends it: nothing more is to be said.
+            await until(partial(has_fallen_silent, call, times))
+            await alice.until_quiet(ME, quiet_s=0.2)
         assert not call.playout[1:]
         call.connection.finish()
         await call.until(lambda: call.playout[1:])
         (ended,) = call.playout[1:]
         assert isinstance(ended, PlayoutEnded)
         assert ended.heard[0].heard_ms == ended.heard[0].total_ms == 400
-        assert len(alice.ears.spurts(ME, pause_s=0.15)) == 2
+        assert [packet.is_silence for packet in alice.ears.packets(ME)][-30:] == ([False] * 10 + [True] * 5) * 2
 
 
 # ---------------------------------------------------------------------------- leaving
@@ -386,9 +393,8 @@ async def test_leaving_closes_everything_and_doing_it_twice_is_fine(voice: Voice
         assert call.lobby.asked[-1][0] is None
         assert call.lobby.guild.voice_client is None
         assert call.pacer.stats().active == 0
-    await asyncio.sleep(0.1)
-    assert asyncio.all_tasks() == tasks
-    assert open_descriptors() <= descriptors
+    await until(lambda: asyncio.all_tasks() == tasks)
+    await until(lambda: open_descriptors() <= descriptors)
 
 
 async def test_a_loop_that_is_shut_down_in_mid_call_leaves_no_socket(voice: VoiceServer) -> None:
@@ -401,8 +407,7 @@ async def test_a_loop_that_is_shut_down_in_mid_call_leaves_no_socket(voice: Voic
         assert call.of(VoiceClosed) == [VoiceClosed(VoiceFault.CLOSED)]
         assert call.lobby.guild.voice_client is None
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("voice websocket")]
-    await asyncio.sleep(0.1)
-    assert open_descriptors() <= descriptors
+    await until(lambda: open_descriptors() <= descriptors)
 
 
 async def test_one_may_join_again_after_leaving(voice: VoiceServer) -> None:
