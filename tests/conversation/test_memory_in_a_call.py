@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeModel, FakeVoice, settle
+from waiting import PATIENCE_S, until
 
 from bot.conversation import calls as registry
 from bot.conversation.call import Call
@@ -135,10 +136,6 @@ class House:
         self.calls.on_voice_state(self.member(user_id), *states)
         await settle()
 
-    async def tick(self) -> None:
-        await asyncio.sleep(0.3)
-        await settle()
-
     @property
     def told(self) -> str:
         """The instructions that the newest session was last given."""
@@ -173,9 +170,7 @@ async def test_somebody_who_did_not_hear_it_takes_it_away_with_the_session_that_
     await house.come(BOB)
     assert (MOSS in house.told, len(house.model.links)) == (True, 1)
     await house.come(CAROL)
-    await house.tick()
-    assert house.model.links[0].is_closed
-    assert len(house.model.links) == 2
+    await until(lambda: len(house.model.links) == 2 and house.model.links[0].is_closed)
     assert MOSS not in house.model.links[1].config.instructions
     assert MOSS not in house.told
 
@@ -193,8 +188,7 @@ async def test_what_is_forgotten_in_the_middle_of_a_call_leaves_the_model_too(ho
     await house.join(ALICE)
     assert MOSS in house.told
     await house.keeper.forget(GUILD, ALICE, [memory.memory_id])
-    await house.tick()
-    assert house.model.links[0].is_closed
+    await until(lambda: len(house.model.links) == 2 and house.model.links[0].is_closed)
     assert MOSS not in house.told
 
 
@@ -206,13 +200,12 @@ async def test_who_leaves_does_not_wait_for_the_digest_and_is_asked_when_it_is_t
     call.session.feed(UtteranceTranscribed("item", "I have a dog called Rex.", "Alice"))
     house.model.links[-1].tell(UtteranceTranscribed("item 2", "He is four years old.", "Alice"))
     call.session.leave("asked")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await call.is_over.wait()
-    await house.tick()
-    assert any("dog" in line.said for line in house.digester.lines)
+    await until(lambda: any("dog" in line.said for line in house.digester.lines))
     assert house.offered == []
     house.digester.may_answer.set()
-    await house.tick()
+    await until(lambda: house.offered)
     assert house.offered == [frozenset({ALICE})]
     [proposal] = await house.keeper.proposals(GUILD, ALICE)
     assert proposal.text == "Has a dog called Rex."
@@ -238,7 +231,7 @@ async def test_a_server_that_keeps_nothing_is_asked_nothing(house: House) -> Non
     house.digester.may_answer.set()
     call = house.calls.call(GUILD)
     assert call is not None
+    assert call.task is not None
     call.session.leave("asked")
-    await call.is_over.wait()
-    await house.tick()
+    await call.task
     assert (house.offered, house.digester.lines) == ([], ())

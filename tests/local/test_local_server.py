@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from waiting import PATIENCE_S
 from websockets.asyncio.client import ClientConnection, connect
 
 from bot.local.__main__ import open_parts
@@ -37,7 +38,7 @@ class Caller:
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def until(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 event = json.loads(await self.socket.recv())
                 self.seen.append(event)
@@ -231,7 +232,7 @@ async def test_a_process_that_dies_is_started_again_at_the_same_address() -> Non
         url = local.url
         assert local.pid is not None
         os.kill(local.pid, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not local.restarts or local._process is None or local._process.returncode is not None:  # noqa: ASYNC110 -- the watch tells nobody
                 await asyncio.sleep(0.05)
             while True:

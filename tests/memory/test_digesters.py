@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from waiting import PATIENCE_S
 
 import bot.model_digest
 from bot.errors import ModelError, ModelFault
@@ -135,7 +136,7 @@ async def test_the_talks_own_model_writes_the_digest_in_a_session_of_its_own() -
         [item] = [item for item in server.talk.history if item.role == "system"]
         assert '"by": "Alice"' in item.text
         assert "response.audio.delta" not in server.talk.sent
-        await asyncio.wait_for(server.talk.closed.wait(), 5)
+        await asyncio.wait_for(server.talk.closed.wait(), PATIENCE_S)
         assert server.talk.errors == []
 
 
@@ -175,8 +176,8 @@ async def test_whoever_ends_the_call_at_once_leaves_no_session_behind() -> None:
     misbehaviour = Misbehaviour(insists_on_sound=True)
     async with FakeStepFun(reply=at_length, misbehaviour=misbehaviour, speed=1.0) as server:
         running = asyncio.create_task(digester(server).digest(LINES, "en"))
-        await asyncio.wait_for(is_answering.wait(), 5)
+        await asyncio.wait_for(is_answering.wait(), PATIENCE_S)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await asyncio.wait_for(server.talk.closed.wait(), 5)
+        await asyncio.wait_for(server.talk.closed.wait(), PATIENCE_S)

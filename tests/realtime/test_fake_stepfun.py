@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -37,7 +38,7 @@ class Client:
             await self.say("input_audio_buffer.append", audio=audio)
 
     async def until(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 event: dict[str, Any] = json.loads(await self._socket.recv())
                 self.got.append(event)

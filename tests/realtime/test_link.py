@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 from pydantic import SecretStr
+from waiting import PATIENCE_S, until
 
 from bot.errors import ModelFault
 from bot.realtime.dialect import ConnectOptions
@@ -69,7 +70,7 @@ class Listener:
         self._news.set()
 
     async def until(self, wanted: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not wanted():
                 self._news.clear()
                 await self._news.wait()
@@ -224,7 +225,7 @@ async def test_a_burst_of_thirty_seconds_arrives_whole() -> None:
 async def test_a_refusal_that_cannot_get_better_ends_the_link_at_once(status: int, fault: ModelFault) -> None:
     async with fake(Misbehaviour(refuse_status=status)) as server:
         listener = Listener(server.url)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await listener.link.run()
         assert listener.told == [ModelFailed(fault)]
         assert server.refused == [status]
@@ -233,7 +234,7 @@ async def test_a_refusal_that_cannot_get_better_ends_the_link_at_once(status: in
 async def test_a_wrong_key_is_a_refused_key() -> None:
     async with fake() as server:
         listener = Listener(server.url, key="another")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await listener.link.run()
         assert listener.told == [ModelFailed(ModelFault.KEY_REFUSED)]
 
@@ -337,8 +338,7 @@ async def test_the_providers_limit_of_responses_does_not_end_anything() -> None:
         room.say()
         await room.until_told(ReplyDone)
         room.say()
-        await room.until(lambda: server.talk.errors)
-        await asyncio.sleep(0.05)
+        await until(lambda: room.link.stats().counts["error.rate_limited"])
         assert room.of(ModelLost) == []
         assert room.link.stats().counts["error.rate_limited"] == 1
 
@@ -350,7 +350,7 @@ async def test_closing_is_quiet_and_says_goodbye_to_the_server() -> None:
     async with fake() as server:
         async with listening(server.url) as room:
             await room.until_told(ModelReady)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await server.talk.closed.wait()
         assert server.talk.close_code == 1000
         assert room.of(ModelLost) + room.of(ModelFailed) == []
@@ -367,14 +367,14 @@ async def test_closing_does_not_wait_for_a_server_that_says_nothing() -> None:
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(5), listening(f"ws://127.0.0.1:{port}/v1/realtime") as room:
+        async with asyncio.timeout(PATIENCE_S), listening(f"ws://127.0.0.1:{port}/v1/realtime") as room:
             await silent.wait()
         assert room.told == []
 
 
 async def test_closing_ends_the_wait_for_the_next_attempt() -> None:
     listener = Listener("ws://127.0.0.1:9/v1/realtime", chance=100.0)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(listener.link.run())
         [lost] = await listener.until_told(ModelLost)
         assert lost.retry_in_s > 10
@@ -384,7 +384,7 @@ async def test_closing_ends_the_wait_for_the_next_attempt() -> None:
 async def test_a_link_that_was_closed_before_it_ran_ends_at_once() -> None:
     listener = Listener("ws://127.0.0.1:9/v1/realtime")
     await listener.link.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await listener.link.run()
     assert listener.told == []
 
@@ -421,7 +421,7 @@ async def test_a_sink_may_send_and_hears_the_consequence_afterwards() -> None:
         tasks.create_task(link.run())
         link.send(AddText("hello", "Alice"))
         link.send(Respond())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await changed.wait()
         await link.close()
     begins = [step.removesuffix(" begins") for step in order[::2]]

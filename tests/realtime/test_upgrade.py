@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from waiting import PATIENCE_S
 from websockets.asyncio.server import ServerConnection, serve
 
 from bot.errors import ModelError, ModelFault
@@ -27,7 +28,7 @@ async def test_unread_messages_do_not_stand_in_the_way_of_the_goodbye() -> None:
     async with serve(flood, "127.0.0.1", 0, close_timeout=1) as server:
         port = server.sockets[0].getsockname()[1]
         socket = await open_socket(load("local"), ConnectOptions(f"ws://127.0.0.1:{port}"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await socket.recv() == "0"
             await asyncio.sleep(0.05)  # more arrives than the library buffers
             await hang_up(socket)

@@ -11,6 +11,7 @@ import discord
 import pytest
 from discord import ui
 from discord.http import Route
+from waiting import PATIENCE_S
 
 from bot.discord_door import INTENTS, DiscordDoor
 from bot.rehearsal.discord_server import DiscordServer
@@ -56,7 +57,7 @@ async def identified(
 
 async def event(socket: aiohttp.ClientWebSocketResponse, name: str) -> dict[str, Any]:
     while True:
-        message = json.loads((await socket.receive(timeout=5)).data)
+        message = json.loads((await socket.receive(timeout=PATIENCE_S)).data)
         if message["t"] == name:
             return dict(message["d"])
 
@@ -192,7 +193,7 @@ def test_a_form_keeps_what_it_showed_where_nothing_is_written(world: World) -> N
 
 async def test_a_wrong_token_is_closed_with_4004(world: World) -> None:
     async with DiscordServer(world, VoiceServer()) as server, identified(server, token="wrong") as (_, socket):
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=PATIENCE_S)
         assert message.type is aiohttp.WSMsgType.CLOSE
         assert message.data == 4004
 
@@ -260,7 +261,7 @@ async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(wo
         await socket.send_json({"op": 4, "d": request})
         await socket.send_json({"op": 1, "d": None})
         assert (await event(socket, "VOICE_STATE_UPDATE"))["user_id"] == str(person.user_id)
-        assert json.loads((await socket.receive(timeout=5)).data)["op"] == 11
+        assert json.loads((await socket.receive(timeout=PATIENCE_S)).data)["op"] == 11
         channel.user_limit = 0
         deny = {"id": str(world.bot.user_id), "type": 1, "allow": "0", "deny": str(1 << 20)}
         channel.overwrites.append(deny)
@@ -268,7 +269,7 @@ async def test_op_4_without_permission_or_into_a_full_channel_is_not_answered(wo
         await socket.send_json({"op": 1, "d": None})
         seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["op"] != 11:
-            seen.append(json.loads((await socket.receive(timeout=5)).data))
+            seen.append(json.loads((await socket.receive(timeout=PATIENCE_S)).data))
         assert [one["t"] for one in seen] == [None]
 
 
@@ -325,7 +326,7 @@ async def logged_in(server: DiscordServer) -> AsyncIterator[discord.Client]:
     client = DiscordDoor(intents=INTENTS)
     running = asyncio.create_task(client.start("token"))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not client.is_ready():  # noqa: ASYNC110 -- wait_until_ready() raises before the login
                 await asyncio.sleep(0.01)
         yield client

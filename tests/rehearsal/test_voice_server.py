@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -53,7 +54,7 @@ class Client:
 
     async def until(self, op: int) -> dict[str, Any]:
         """The next message with that op; what comes before is kept in `seen` and `binary`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self.socket.recv()
                 if isinstance(message, bytes):
@@ -67,7 +68,7 @@ class Client:
                     return body
 
     async def close_code(self) -> int:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 while True:
                     await self.socket.recv()

@@ -23,7 +23,7 @@ import pytest
 from bot.storage.database import Database
 
 USER = "kith"
-START_S = 30.0
+START_S = 90.0
 
 
 def programs() -> Path | None:
@@ -72,7 +72,7 @@ class Server:
             )
 
     def _run(self, *command: Any) -> None:
-        subprocess.run(command, check=True, capture_output=True, timeout=60, cwd="/", **self._as)
+        subprocess.run(command, check=True, capture_output=True, timeout=START_S, cwd="/", **self._as)
 
     async def ready(self) -> None:
         async with asyncio.timeout(START_S):
@@ -83,7 +83,7 @@ class Server:
                 await asyncio.sleep(0.05)
 
     async def execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(host=str(self.socket), user=USER, database="postgres", timeout=5)
+        connection = await asyncpg.connect(host=str(self.socket), user=USER, database="postgres", timeout=START_S)
         try:
             await connection.execute(statement)
         finally:
@@ -94,7 +94,7 @@ class Server:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=START_S)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 from tool_rooms import ALICE, BOB, CHANNEL, GUILD, NOW, asked, persona, room
+from waiting import PATIENCE_S
 
 from bot.errors import KithError
 from bot.personas.persona import ToolName
@@ -187,7 +188,7 @@ async def test_the_house_sleeps_until_one_is_due_and_wakes_for_a_new_one(tmp_pat
         await house.ask("set_timer", minutes=1, about="tea")
         house.now += timedelta(minutes=1)
         await house.ask("set_timer", minutes=90, about="bread")  # the clock is the test's; a change wakes the house
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), PATIENCE_S)
         assert house.written == ["tea"]
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

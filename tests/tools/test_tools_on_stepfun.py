@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tool_rooms import ALICE, BOB, NAMES, NOW, persona, room
+from waiting import until
 
 from bot.audio.frame import pcm_bytes
 from bot.conversation.core import Conversation
@@ -32,7 +33,6 @@ pytestmark = pytest.mark.rehearsal
 DICE = ToolUse("roll_dice", '{"sides": 6}')
 CLOCK = ToolUse("current_time", '{"zone": "Asia/Shanghai"}')
 ANSWER = SpokenReply("A four.", tone(100))
-LIMIT_S = 10.0
 
 
 class Ears:
@@ -121,11 +121,6 @@ class Scene:
 
     # ------------------------------------------------------------------------ the test's hand
 
-    async def until(self, holds: Callable[[], Any]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not holds():  # noqa: ASYNC110 -- what it waits for tells nobody
-                await asyncio.sleep(0.01)
-
     async def still(self, ms: float = 300.0) -> None:
         await asyncio.sleep(ms / 1000)
 
@@ -168,8 +163,8 @@ async def playing(*script: ToolUse | Sequence[ToolUse]) -> AsyncIterator[Scene]:
         try:
             for user_id, name in NAMES.items():
                 scene.session.present(Member(user_id, name, True))
-            await scene.until(lambda: scene.fake.talks and "response.done" in scene.fake.talk.sent)
-            await scene.until(lambda: not scene.session.conversation.is_busy)
+            await until(lambda: scene.fake.talks and "response.done" in scene.fake.talk.sent)
+            await until(lambda: not scene.session.conversation.is_busy)
             yield scene
             assert [error for talk in scene.fake.talks for error in talk.errors] == []
         finally:
@@ -182,8 +177,8 @@ async def test_a_call_is_answered_after_its_response_and_one_reply_asked_for() -
     async with playing(DICE) as scene:
         asked = scene.replies_asked()
         await scene.ask()
-        await scene.until(lambda: scene.outputs())
-        await scene.until(lambda: scene.replies_asked() == asked + 2)
+        await until(lambda: scene.outputs())
+        await until(lambda: scene.replies_asked() == asked + 2)
         await scene.still()
         assert 1 <= json.loads(scene.outputs()[0])["total"] <= 6
         assert scene.replies_asked() == asked + 2  # the one that called, and the one that speaks
@@ -198,8 +193,8 @@ async def test_two_calls_of_one_response_get_one_reply_after_the_second_answer()
     async with playing((DICE, CLOCK)) as scene:
         asked = scene.replies_asked()
         await scene.ask()
-        await scene.until(lambda: len(scene.outputs()) == 2)
-        await scene.until(lambda: scene.replies_asked() == asked + 2)
+        await until(lambda: len(scene.outputs()) == 2)
+        await until(lambda: scene.replies_asked() == asked + 2)
         await scene.still()
         assert scene.replies_asked() == asked + 2
         assert any('"20:00"' in output for output in scene.outputs())
@@ -208,7 +203,7 @@ async def test_two_calls_of_one_response_get_one_reply_after_the_second_answer()
 async def test_a_wrong_argument_is_told_to_the_model_which_may_try_again() -> None:
     async with playing(ToolUse("roll_dice", '{"sides": "many"}'), DICE) as scene:
         await scene.ask()
-        await scene.until(lambda: len(scene.outputs()) == 2)
+        await until(lambda: len(scene.outputs()) == 2)
         assert "sides: expected a valid integer" in scene.outputs()[0]
         assert "total" in scene.outputs()[1]
 
@@ -218,14 +213,14 @@ async def test_who_interrupts_while_a_tool_runs_gets_one_reply_with_its_answer()
         scene.gate = asyncio.Event()
         asked = scene.replies_asked()
         await scene.ask()
-        await scene.until(lambda: scene.calls())
+        await until(lambda: scene.calls())
         speaking = asyncio.create_task(scene.speak(BOB, 800))
         await scene.still(200)
         scene.gate.set()
         await speaking
         scene.session.feed(SpeakerPaused(BOB))
-        await scene.until(lambda: scene.outputs())
-        await scene.until(lambda: scene.replies_asked() >= asked + 2)
+        await until(lambda: scene.outputs())
+        await until(lambda: scene.replies_asked() >= asked + 2)
         await scene.still(600)
         utterances = scene.types().count("input_audio_buffer.commit")  # one, unless he faltered
         assert utterances >= 1
@@ -236,19 +231,19 @@ async def test_a_model_that_is_lost_while_a_tool_runs_is_told_the_answer_afterwa
     async with playing(DICE) as scene:
         scene.gate = asyncio.Event()
         await scene.ask()
-        await scene.until(lambda: scene.calls())
+        await until(lambda: scene.calls())
         scene.fake.drop()
-        await scene.until(lambda: len(scene.fake.talks) == 2 and scene.session.model_state == "ready")
+        await until(lambda: len(scene.fake.talks) == 2 and scene.session.model_state == "ready")
         scene.gate.set()
-        await scene.until(lambda: any("tool that was asked for" in item.text for item in scene.fake.talk.history))
+        await until(lambda: any("tool that was asked for" in item.text for item in scene.fake.talk.history))
         assert scene.outputs() == []
 
 
 async def test_a_model_that_calls_and_calls_is_told_to_do_without() -> None:
     async with playing(*[DICE] * (TOOLS_IN_A_ROW + 1)) as scene:
         await scene.ask()
-        await scene.until(lambda: ENOUGH in scene.outputs())
-        await scene.until(lambda: not scene.session.conversation.is_busy)
+        await until(lambda: ENOUGH in scene.outputs())
+        await until(lambda: not scene.session.conversation.is_busy)
         await scene.still()
         assert len(scene.calls()) == TOOLS_IN_A_ROW
         assert len(scene.outputs()) == TOOLS_IN_A_ROW + 1

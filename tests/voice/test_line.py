@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S
 from websockets.asyncio.server import ServerConnection, serve
 
 from bot.audio.opus import EncoderProfile
@@ -93,7 +94,7 @@ async def test_a_websocket_whose_reader_is_cut_off_is_closed_at_once() -> None:
         reader.cancel()
         await asyncio.wait((reader,))
         # The client's object is still held here: nothing but `run` itself can have closed it.
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await connection.wait_closed()
         assert socket._socket is not None
         assert connection.close_code == 1006

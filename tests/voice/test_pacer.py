@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import PATIENCE_S
 
 from bot.voice.pacer import FRAME_S, Pacer
 
@@ -232,6 +233,6 @@ async def test_it_paces_on_a_real_loop() -> None:
         return len(due) < 5
 
     handle = pacer.add(send)
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
     assert pacer.stats().frames == 5
     assert due == sorted(due)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from waiting import PATIENCE_S
 
 from bot.audio.frame import FRAME_BYTES
 from bot.audio.opus import EncoderProfile
@@ -49,7 +50,7 @@ class Mouth:
         self.talker.wake()
 
     async def until_quiet(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while self.pacer.stats().active:  # noqa: ASYNC110 -- looked at from outside; there is no event for it
                 await asyncio.sleep(0.02)
 
@@ -88,7 +89,7 @@ async def test_what_cannot_leave_is_not_read_and_is_said_when_it_can(mouth: Mout
 async def test_losing_the_way_out_in_mid_speech_takes_the_flag_back_and_keeps_the_rest(mouth: Mouth) -> None:
     mouth.talker.set_ready(True)
     mouth.say("a", 50)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while "datagram" not in mouth.happened:  # noqa: ASYNC110 -- looked at from outside
             await asyncio.sleep(0.01)
     mouth.can_send = False
