@@ -68,11 +68,12 @@ async def stop(companion: Companion, interaction: discord.Interaction, scope: Sc
 
 async def toggle(companion: Companion, interaction: discord.Interaction, scope: Scope) -> None:
     """The other way round from what it was. A double click is one press."""
-    member, locale = member_of(interaction), interaction.locale.value
+    member, locale, pressed_at = member_of(interaction), interaction.locale.value, time.monotonic()
     await interaction.response.defer(ephemeral=True, thinking=True)
     button = (member.guild.id, member.id, scope.value)
     async with _in_turn.setdefault(button, asyncio.Lock()):  # the second of two clicks tells what the first one did
-        if not _presses_of(companion).is_double(button, time.monotonic()):
+        # A moment between the presses, however long the disk took over the first one.
+        if not _presses_of(companion).is_double(button, pressed_at):
             if scope in await companion.consent.scopes(member):
                 await companion.consent.withdraw(member, scope)
             else:

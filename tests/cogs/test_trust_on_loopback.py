@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -101,7 +103,7 @@ async def test_each_scope_is_agreed_to_by_itself_and_stop_takes_everything_back(
 
 
 async def test_one_scope_is_taken_back_without_the_others_and_a_double_click_is_one_press(
-    joined: tuple[Stage, MemberVoice, Interaction],
+    joined: tuple[Stage, MemberVoice, Interaction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, _, panel = joined
     alice = stage.alice.user_id
@@ -111,9 +113,20 @@ async def test_one_scope_is_taken_back_without_the_others_and_a_double_click_is_
     assert "I remember nothing new" in (await stage.run(stage.alice, "consent stop", what="remember")).text
     assert agreed(stage, alice) == {Scope.LISTEN, Scope.TRANSCRIPT}
 
+    consent, now = companion_of(stage).consent, 100.0
+    write = consent.allow
+
+    async def slowly(*args: Any) -> str:
+        nonlocal now
+        now += 60.0  # of a disk that is busy
+        return await write(*args)
+
+    monkeypatch.setattr("cogs.panel.time", SimpleNamespace(monotonic=lambda: now, time=time.time))
+    monkeypatch.setattr(consent, "allow", slowly)
     pressed = [await stage.discord.press(stage.guild, stage.alice, panel.replies[-1], REMEMBER) for _ in range(2)]
     texts = {(await one.wait_reply()).text for one in pressed}
     assert Scope.REMEMBER in agreed(stage, alice), "pressed twice in a moment, it was pressed once"
+    assert now > 100.0
     assert len(texts) == 1
 
     early = await stage.run(stage.ming, "consent allow", what="remember")
@@ -126,7 +139,8 @@ async def test_buttons_are_not_pressed_faster_than_people_read_but_stop_always_w
     joined: tuple[Stage, MemberVoice, Interaction],
 ) -> None:
     stage, _, panel = joined
-    told = [(await stage.press(stage.alice, panel, EXPLAIN)).text for _ in range(8)]
+    pressed = [await stage.discord.press(stage.guild, stage.alice, panel.replies[-1], EXPLAIN) for _ in range(8)]
+    told = [(await one.wait_reply()).text for one in pressed]
     assert "try again in" in told[-1]
     assert "I do not hear you any more" in (await stage.press(stage.alice, panel, STOP)).text
     assert "I do not hear you" in (await stage.press(stage.alice, panel, STOP)).text
