@@ -12,7 +12,7 @@ from typing import Any
 
 import discord
 import pytest
-from loopback import Stage, on_stage
+from loopback import Stage, loopback, on_stage
 from waiting import PATIENCE_S, until
 
 from bot.app import Companion, KithBot
@@ -476,17 +476,15 @@ async def test_a_press_that_discord_forgot_leaves_nothing_half_done(
 
 
 async def test_buttons_of_before_a_restart_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(tmp_path, monkeypatch) as stage:
-        assert stage.bot is not None
-        house = house_of(stage, stage.bot)
-        await agree(house, stage.alice, Scope.REMEMBER)
-        (fern,) = await house.propose("wants a fern")
-        message = await house.offer(stage.alice)
-        page = await house.press(stage.alice, message, "kith:memory:show")
-        await stage.bot.shut_down(1.0)
-        async with running(stage.settings) as again:
-            stage.bot = again
-            after = house_of(stage, again)
+    async with loopback(tmp_path, monkeypatch) as stage:
+        async with running(stage.settings) as stage.bot:
+            house = house_of(stage, stage.bot)
+            await agree(house, stage.alice, Scope.REMEMBER)
+            (fern,) = await house.propose("wants a fern")
+            message = await house.offer(stage.alice)
+            page = await house.press(stage.alice, message, "kith:memory:show")
+        async with running(stage.settings) as stage.bot:
+            after = house_of(stage, stage.bot)
             kept = await after.press(stage.alice, page.replies[-1], f"kith:memory:keep:{fern.proposal_id}")
             assert kept.text.startswith("Kept.")
             assert "Nothing waits for your word" in (await after.press(stage.alice, message, "kith:memory:show")).text
