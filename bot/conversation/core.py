@@ -423,7 +423,7 @@ class Conversation:
 
     def _said(self, commands: list[Command], now: float) -> list[Command]:
         """Captions get their witnesses, and are followed up. Almost no event has one: most are frames."""
-        if not any(isinstance(command, Caption) for command in commands):
+        if not commands or not any(isinstance(command, Caption) for command in commands):
             return commands
         known = [self._witnesses.attest(each) if isinstance(each, Caption) else each for each in commands]
         lines = [each for each in known if isinstance(each, Caption)]
