@@ -33,6 +33,18 @@ FATES: Final = {
     Fate.KEPT: "persona-report-kept",
     Fate.REFUSED: "persona-report-refused",
 }
+PARTS: Final = {
+    "name": "persona-part-name",
+    "identity": "persona-part-identity",
+    "background": "persona-part-background",
+    "traits": "persona-part-traits",
+    "greeting": "persona-part-greeting",
+    "about": "persona-part-about",
+    "examples": "persona-part-examples",
+    "persona": "persona-part-persona",
+}
+"""Of a persona: what a field of a card became."""
+
 UNSAFE: Final = {
     Unsafe.MACRO: "persona-unsafe-macro",
     Unsafe.ASTERISKS: "persona-unsafe-asterisks",
@@ -52,7 +64,7 @@ def report_of(texts: Texts, locale: str, report: CardReport, files: Iterable[str
     lines = [texts.say(locale, "persona-report", version=report.version, container=report.container)]
     for fate in (Fate.USED, Fate.SHORTENED):
         lines += [
-            texts.say(locale, FATES[fate], source=row.source, target=row.target)
+            texts.say(locale, FATES[fate], source=row.source, target=texts.say(locale, PARTS[row.target]))
             for row in report.rows
             if row.fate is fate
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -80,6 +81,22 @@ async def test_a_picture_is_taken_in_shown_to_who_asks_and_given_back(stage: Sta
     assert read_card(data).fields["description"] == DATA["description"]
     name, data = attached(stage, await stage.run(stage.alice, "persona export", name="mira", format="charx"))
     assert (name, zipfile.ZipFile(io.BytesIO(data)).namelist()[0]) == ("mira.charx", "card.json")
+
+
+async def test_a_report_names_the_parts_of_a_persona_in_its_readers_language(stage: Stage) -> None:
+    card = {"name": "莎莎", "description": "莎莎是书店老板。", "personality": "慢", "first_mes": "欢迎光临。"}
+    card |= {"scenario": "雨夜。", "creator_notes": "书店。", "mes_example": "{{user}}: 你好\n{{char}}: 请进。"}
+    brought = await stage.run(
+        stage.ming, "persona import", file=stage.world.add_file("s.json", json.dumps(card).encode())
+    )
+    for part in (
+        "description → 身份",
+        "scenario → 背景",
+        "mes\\_example → 对话示例",
+        "creator\\_notes → 给成员看的介绍",
+    ):
+        assert part in brought.text
+    assert not re.search(r"→ [a-z]", brought.text)
 
 
 async def test_the_files_of_an_archive_come_back_in_one_and_what_was_left_is_told(stage: Stage) -> None:

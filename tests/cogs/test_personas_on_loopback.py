@@ -122,7 +122,7 @@ async def test_a_card_is_adopted_from_a_message_reported_and_exported_without_lo
     adopted = await stage.use_menu(stage.alice, "Adopt as persona", message)
     assert "**Mira** (`mira`) is ready" in adopted.text
     assert "A V2 card (JSON)" in adopted.text
-    assert "description → identity" in adopted.text
+    assert "description → who they are" in adopted.text
     assert "Orders to the model, found and not obeyed: 2" in adopted.text
     assert "between asterisks taken out" in adopted.text
 

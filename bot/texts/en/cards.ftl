@@ -23,3 +23,12 @@ persona-export-left = A PNG has no room for { $count ->
         [one] one of its files
        *[other] { $count } of its files
     }: the format CHARX takes everything along.
+
+persona-part-name = name
+persona-part-identity = who they are
+persona-part-background = background
+persona-part-traits = traits
+persona-part-greeting = first words
+persona-part-about = what members read
+persona-part-examples = how it sounds
+persona-part-persona = everything that I know of a persona

@@ -14,3 +14,12 @@ persona-files-kept = • 随卡保留、导出时带走的文件：{ $count } �
 persona-files-left = ⚠ 太大、太多或加了密，没有保留的文件：{ $count } 个
 persona-files-full = ⚠ 放图片和文件的空间满了，这张卡的没有保留。删掉一些导入的角色就能腾出来。
 persona-export-left = PNG 里放不下它的 { $count } 个文件；选 CHARX 格式可以全部带走。
+
+persona-part-name = 名字
+persona-part-identity = 身份
+persona-part-background = 背景
+persona-part-traits = 性格
+persona-part-greeting = 开场白
+persona-part-about = 给成员看的介绍
+persona-part-examples = 对话示例
+persona-part-persona = 角色的全部设定
