@@ -301,12 +301,20 @@ class Persona(
         member, locale = member_of(interaction), interaction.locale.value
         await interaction.response.defer(thinking=True, ephemeral=True)
         wanted = one_of(Format, as_format) if as_format is not None else None
+        await self._check_picture(interaction, await self._companion.cast.find(member.guild.id, name))
         out = await self._companion.cast.give_out(member.guild.id, name, wanted)
         file = discord.File(io.BytesIO(out.data), filename=f"{out.persona.slug}.{out.format.value}")
         told = self._texts.say(locale, "persona-exported", name=out.persona.name_in(locale))
         if out.left_out:
             told = f"{told}\n{self._texts.say(locale, 'persona-export-left', count=out.left_out)}"
         await interaction.edit_original_response(content=told, attachments=[file])
+
+    async def _check_picture(self, interaction: discord.Interaction, persona: Character) -> None:
+        """A card shows its picture wherever it is posted. Raises `KithError` for one of a persona for adults, here."""
+        if may_show_picture(persona, interaction.channel):
+            return
+        if await self._companion.cast.picture(interaction.guild_id or 0, persona.slug) is not None:
+            raise KithError("a picture for adults", key="error-persona-adult-card")
 
     # ------------------------------------------------------------------ completion
 

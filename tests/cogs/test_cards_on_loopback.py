@@ -132,9 +132,12 @@ async def test_a_picture_of_a_persona_for_adults_is_shown_in_age_restricted_chan
     shown = await stage.run(stage.alice, "persona about", name="mira")
     assert shown.replies[-1].payload["attachments"] == []
     assert "Mira" in shown.text
+    refused = await stage.run(stage.alice, "persona export", name="mira")
+    assert "age-restricted channels only" in refused.text
     stage.lounge.is_nsfw = True
     await stage.discord.gateway.dispatch(stage.guild.guild_id, "CHANNEL_UPDATE", stage.lounge.payload())
-    assert attached(stage, await stage.run(stage.alice, "persona about", name="mira"))[0] == "mira.png"
+    for path in ("persona about", "persona export"):
+        assert attached(stage, await stage.run(stage.alice, path, name="mira"))[0] == "mira.png"
 
 
 async def test_a_deleted_persona_leaves_no_picture_to_the_next_of_its_name(stage: Stage) -> None:

@@ -32,3 +32,5 @@ persona-part-greeting = first words
 persona-part-about = what members read
 persona-part-examples = how it sounds
 persona-part-persona = everything that I know of a persona
+
+error-persona-adult-card = That persona is for adults and its card has a picture, so I give it out in age-restricted channels only.

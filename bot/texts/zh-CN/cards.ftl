@@ -23,3 +23,5 @@ persona-part-greeting = 开场白
 persona-part-about = 给成员看的介绍
 persona-part-examples = 对话示例
 persona-part-persona = 角色的全部设定
+
+error-persona-adult-card = 这个角色仅限成年人，卡上又有图片，所以我只在有年龄限制的频道里导出它。
