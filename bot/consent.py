@@ -69,7 +69,7 @@ class Consent:
             await self._ledger.save()
         except StorageError:
             _log.warning("withdrawal_not_written", count=self._ledger.unsaved)
-            return "error-consent-unsaved"
+            return "error-consent-unsaved" if scope is Scope.LISTEN else "error-consent-unsaved-scope"
         if scope is not Scope.LISTEN:
             return STANDS[scope, False]
         return "consent-stopped" if was_allowed else "consent-stopped-already"

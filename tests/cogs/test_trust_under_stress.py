@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import Stage, loopback, on_stage
@@ -96,3 +97,38 @@ async def test_another_accounts_database_is_left_alone(tmp_path: Path, monkeypat
             await until(lambda: bot.up.is_set())
             await asyncio.sleep(0.2)
             assert await bot.companion.estate.guild_ids() == {77}
+
+
+async def test_while_the_disk_takes_nothing_every_command_says_so_and_withdrawing_counts_all_the_same(
+    stage: Stage,
+) -> None:
+    await keep(stage, stage.alice, "Likes moss.")
+    companion, guild_id, alice = companion_of(stage), stage.guild.guild_id, stage.alice.user_id
+    await companion.ledger.allow(guild_id, alice, Scope.TRANSCRIPT)
+    await set_pragma(companion, "query_only=ON")
+    for command, options in {
+        "memory show": {},
+        "memory forget": {"what": "moss"},
+        "memory pause": {"state": "on"},
+        "memory export": {},
+        "privacy receipt": {},
+        "recap": {},
+    }.items():
+        assert "I cannot reach my notes" in (await stage.run(stage.alice, command, **options)).text, command
+    assert "我暂时读不到自己的记录" in (await stage.run(stage.ming, "consent allow")).text
+    taken_back = await stage.run(stage.alice, "consent stop", what="transcript")
+    assert "counts from now on" in taken_back.text
+    assert "hear you" not in taken_back.text, "which goes on"
+    assert not companion.ledger.allowed(guild_id, alice, Scope.TRANSCRIPT)
+    assert companion.ledger.allowed(guild_id, alice)
+    assert "I do not hear you any more" in (await stage.run(stage.alice, "consent stop")).text
+    assert not companion.ledger.allowed(guild_id, alice)
+    await set_pragma(companion, "query_only=OFF")
+    assert [one.text for one in await companion.keeper.show(guild_id, alice)] == ["Likes moss."]
+
+
+async def set_pragma(companion: Companion, pragma: str) -> None:
+    """On the one connection that there is."""
+    async with companion.estate._database._engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.execute_fetchall(f"PRAGMA {pragma}")

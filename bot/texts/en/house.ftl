@@ -158,6 +158,7 @@ error-form-expired = This form was open for too long, or I was restarted in the 
 error-unexpected = Something went wrong on my side, and it was noted. Please try again.
 error-setting = My operator has to put a setting right first.
 error-storage = I cannot reach my notes at the moment, so nothing was changed. Please try again later.
+error-consent-unsaved-scope = That counts from now on. My notes cannot be reached, though, so it may not survive a restart: please take it back once more later.
 error-consent-unsaved = I do not hear you any more. My notes cannot be reached, though, so this may not survive a restart: please say stop again later.
 error-persona = One of my persona files is not right; my operator has to look.
 error-persona-unknown = There is no persona called { $slug }. `/persona list` shows everyone I can be.

@@ -157,6 +157,7 @@ error-form-expired = 这个表单开得太久了，或者我中途重启过，�
 error-unexpected = 我这边出了点问题，已经记下。请再试一次。
 error-setting = 需要我的运营者先改正一项设置。
 error-storage = 我暂时读不到自己的记录，所以什么也没有改变。请稍后再试。
+error-consent-unsaved-scope = 从现在起就算收回了。但我暂时写不进记录，重启后可能失效：请稍后再收回一次。
 error-consent-unsaved = 我不再听你了。但我暂时写不进记录，重启后可能失效：请稍后再说一次停止。
 error-persona = 我的某个角色文件有问题，需要运营者看一下。
 error-persona-unknown = 没有叫 { $slug } 的角色。`/角色 列表` 会列出我可以是谁。
