@@ -229,7 +229,7 @@ class Conversation:
             case SceneSet():
                 return self._change_scene(event)
             case Recalled():
-                return self._recall(event)
+                return self._recall(event, now)
             case ToolAnswered():
                 return self._talk.tool_answered(event)
             case HostNote(text):
@@ -302,6 +302,8 @@ class Conversation:
 
     def _forget(self, user_id: int, now: float) -> list[Command]:
         self.transcript.forget(user_id)
+        if self._talk.answers == user_id:
+            self.transcript.refuse_replies(now)
         return self._talk.forget(user_id, now)
 
     def _typed(self, event: TextSaid, now: float) -> list[Command]:
@@ -333,12 +335,12 @@ class Conversation:
             self.character.set_scene(event.scene)
         return self._model.tell(self._config(event.instructions))
 
-    def _recall(self, event: Recalled) -> list[Command]:
+    def _recall(self, event: Recalled, now: float) -> list[Command]:
         """Other memories fit the room. What is not for somebody who has come is taken back with the session that knew it."""
         config = self._config(event.instructions)
         if not event.is_withdrawn:
             return self._model.tell(config)
-        self.transcript.clear()
+        self.transcript.clear(now)
         self._model.renew(config)
         return []
 
@@ -414,7 +416,7 @@ class Conversation:
     def _move(self, now: float) -> list[Command]:
         """A moderator moved us. Other people: what was said among the others is neither told nor remembered here."""
         out = self._talk.finish_all(now)
-        self.transcript.clear()
+        self.transcript.clear(now)
         self._agenda.has_greeted = False
         self._model.renew(self.config)
         return out

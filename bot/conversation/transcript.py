@@ -22,12 +22,19 @@ class Transcript:
 
     def __init__(self) -> None:
         self._lines: deque[Caption] = deque(maxlen=LINES)
+        self._replies_since = float("-inf")
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def add(self, line: Caption) -> None:
-        self._lines.append(line)
+        """A reply is captioned when it is over: one that had begun before it was to be forgotten is not let in afterwards."""
+        if line.kind is not CaptionKind.HEARD or line.started_at >= self._replies_since:
+            self._lines.append(line)
+
+    def refuse_replies(self, now: float) -> None:
+        """What the companion is saying now does not enter."""
+        self._replies_since = now
 
     def forget(self, user_id: int) -> None:
         """Drop what a member said who does not want to be heard any more, and what they were answered: an answer repeats its question."""
@@ -39,8 +46,10 @@ class Transcript:
                 kept.append(line)
         self._lines = deque(kept, maxlen=LINES)
 
-    def clear(self) -> None:
+    def clear(self, now: float) -> None:
+        """What was said until now is not to be told to anybody else."""
         self._lines.clear()
+        self.refuse_replies(now)
 
     def recap(self) -> str:
         """The last lines as one text for a model that remembers nothing; empty when nothing was said."""
