@@ -16,7 +16,7 @@ SENTENCE = "The weather is fine today"
 CLIP = SpokenClip(SENTENCE, tone(500, 200))
 
 
-async def answers(server: FakeStepFun, clip: SpokenClip | None = None, haste: float = 10.0) -> dict[str, ProbeAnswer]:
+async def answers(server: FakeStepFun, clip: SpokenClip | None = None, haste: float = 5.0) -> dict[str, ProbeAnswer]:
     async with server:
         told = await probe(load("stepfun"), ConnectOptions(server.url, "", server.key), clip, haste=haste)
     return {answer.question: answer for answer in told}
@@ -61,12 +61,12 @@ async def test_the_rate_at_which_a_sentence_is_understood_is_the_rate(understood
 
 
 async def test_what_gets_no_answer_is_unclear_and_stops_nothing() -> None:
-    told = await answers(FakeStepFun(misbehaviour=Misbehaviour(stalls=True)), haste=40.0)
+    told = await answers(FakeStepFun(misbehaviour=Misbehaviour(stalls=True)), haste=20.0)
     assert verdicts(told, "open", "used", "cancelled") == [Verdict.YES, Verdict.UNCLEAR, Verdict.UNCLEAR]
 
 
 async def test_a_server_that_closes_in_mid_reply_is_reported() -> None:
-    told = await answers(FakeStepFun(misbehaviour=Misbehaviour(close_in_reply=100)), haste=40.0)
+    told = await answers(FakeStepFun(misbehaviour=Misbehaviour(close_in_reply=100)), haste=20.0)
     assert verdicts(told, "used") == [Verdict.UNCLEAR]
     assert len(told) == 8
 
