@@ -76,7 +76,7 @@ class Errands:
             name_of=call.name_of,
             user_of=call.user_of,
             language=call.persona.language,
-            present=frozenset(call.present),
+            present=call.company,
         )
         return await self._toolbox.run(asked, room)
 

@@ -39,6 +39,7 @@ from bot.personas.persona import Persona
 from bot.personas.scenes import SCENES, Scene
 from bot.realtime.events import ReplyDone, SessionConfig, ToolSpec
 from bot.storage.guilds import GuildSettings
+from bot.voice.events import MemberArrived, MemberLeft, VoiceReady
 
 MEMORY_TOKENS: Final = 600
 """Of the instructions, for what is remembered: about three lines a person in a small room."""
@@ -81,6 +82,7 @@ class Call:
         self.has_used = asyncio.Event()
         """Something was used that is not in the ledger yet."""
 
+        self._unseen: set[int] = set()  # in the channel, says the voice gateway; the main one has not told of them
         self._names: dict[int, str] = {}  # display names of who is present, as they were told
         self._told: tuple[str, ...] = ()
         self._services = services
@@ -94,6 +96,7 @@ class Call:
         people = {member.id: member for member in channel.members if not member.bot}
         gone = [user_id for user_id in self.present if user_id not in people]
         self.present = people
+        self._unseen.clear()
         self.recall()  # before anybody who came can hear a word
         for user_id in gone:
             self._forget(user_id)
@@ -104,6 +107,7 @@ class Call:
     def came(self, member: discord.Member) -> None:
         is_new = member.id not in self.present
         self.present[member.id] = member
+        self._unseen.discard(member.id)
         if is_new:
             self.recall()
         self._introduce(member)
@@ -114,6 +118,25 @@ class Call:
         self._forget(user_id)
         self.recall()
         self._changed()
+
+    @property
+    def company(self) -> frozenset[int]:
+        """Whoever hears what is said, also those of whom nothing is known but that they are there."""
+        return frozenset(self.present) | self._unseen
+
+    def _arrived(self, user_id: int) -> None:
+        """Says the voice gateway, which may be the only one that we hear from. Until we know better it is somebody who knows nothing."""
+        member = self.guild.get_member(user_id)
+        is_bot = user_id == self.guild.me.id or (member is not None and member.bot)
+        if user_id not in self.present and not is_bot:
+            self._unseen.add(user_id)
+            self.recall()
+
+    def not_counted(self, user_id: int) -> None:
+        """They left, or are a bot."""
+        if user_id in self._unseen:
+            self._unseen.discard(user_id)
+            self.recall()
 
     def consent_changed(self, user_id: int, allowed: bool) -> None:
         if not allowed:
@@ -194,7 +217,7 @@ class Call:
         """Other people, or other memories: the model is told what fits now, and what it is not to know any more goes with its session."""
         if self.memory is None:
             return
-        recalled = self.memory.recall(frozenset(self.present), MEMORY_TOKENS)
+        recalled = self.memory.recall(self.company, MEMORY_TOKENS)
         lines = told(recalled.memories, self.name_of)
         if lines != self._told or recalled.is_withdrawn:
             self._told = lines
@@ -295,10 +318,18 @@ class Call:
     def _observers(self) -> Iterable[Observer]:
         if self.memory is not None:
             yield partial(_tell_memory, self.memory)
+            yield self._note_company
         if self.budget is not None:
             yield self._note_use
         if self._services.observers is not None:
             yield from self._services.observers(self.guild.id)
+
+    def _note_company(self, event: Event | Command, _now: float) -> None:
+        match event:
+            case MemberArrived(user_id):
+                self._arrived(user_id)
+            case MemberLeft(user_id):
+                self.not_counted(user_id)
 
     def _note_use(self, event: Event | Command, _now: float) -> None:
         if isinstance(event, ReplyDone):
@@ -312,6 +343,8 @@ def _tell_memory(memory: CallMemory, event: Event | Command, now: float) -> None
             memory.hear(event, now)
         case MemberPresent(member):
             memory.meet(member.user_id, member.name, now)
+        case VoiceReady(channel_id):
+            memory.moved(channel_id)
         case _:
             memory.tick(now)
 

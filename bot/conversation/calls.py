@@ -159,6 +159,7 @@ class Calls:
                     self._introduce(call, after.channel)
             return
         if member.bot:
+            call.not_counted(member.id)
             return  # bots do not talk to bots
         channel_id = call.session.voice.channel_id
         if after.channel is not None and after.channel.id == channel_id:

@@ -59,7 +59,13 @@ class CallMemory:
         self._telling = Telling(self.recollection)
         self._keeping = Keeping(shelves, self.permission, self._listening, self._telling)
         self._summing_up = SummingUp(
-            channel_id, call_id, shelves, self.permission, self._listening, self.recollection, self._keeping
+            lambda: self.channel_id,
+            call_id,
+            shelves,
+            self.permission,
+            self._listening,
+            self.recollection,
+            self._keeping,
         )
 
     @property
@@ -106,6 +112,10 @@ class CallMemory:
 
     def is_off_record(self, now: float) -> bool:
         return self._listening.is_off_record(now)
+
+    def moved(self, channel_id: int) -> None:
+        """Where the talk is now, and its recap will belong."""
+        self.channel_id = channel_id
 
     def forget_member(self, user_id: int) -> None:
         """They withdrew, or were forgotten: whatever they said in this call is gone from here."""
@@ -161,7 +171,19 @@ class CallMemory:
         self.forget_member(user_id)
         self._keeping.asked.discard(user_id)
 
+    def unhear(self, user_id: int) -> None:
+        """Nobody is to be found here who was erased: what others said up to now, they have not heard."""
+        self.recollection.unhear(user_id)
+        self._telling.refresh()
+        self._listening.unhear(user_id)
+
     # ------------------------------------------------------------------------ the end
+
+    def discard(self) -> None:
+        """The server is gone: nothing of this talk is summed up."""
+        self._keeping.is_closed = True
+        self._listening.notebook.clear()
+        self._closed(self)
 
     async def close(self) -> frozenset[int]:
         """The call is over: the talk is summed up, and what was told is marked as used. Who has proposals to look at.

@@ -185,7 +185,13 @@ class Keeper:
             await erase()
             for call in self._calls(guild_id):
                 call.erased(user_id)
+                call.unhear(user_id)
                 call.permission.paused.discard(user_id)
+
+    def drop_guild(self, guild_id: int) -> None:
+        """The server is gone: what its talks were about is neither summed up nor kept."""
+        for call in self._calls(guild_id):
+            call.discard()
 
     async def pause(self, guild_id: int, user_id: int, is_paused: bool) -> None:
         """Nothing new of the member is kept or proposed, and nothing of what is there is told, until they say so."""

@@ -93,6 +93,12 @@ class Listening:
         for since in self._since.values():
             since.pop(user_id, None)
 
+    def unhear(self, user_id: int) -> None:
+        """As if they had not been there when others spoke."""
+        self.notebook.unhear(user_id)
+        self._sources.unhear(user_id)
+        self._names.pop(user_id, None)
+
     def _note(self, user_id: int, name: str, text: str, heard_by: frozenset[int], started_at: float) -> None:
         self._look()
         for_memory = self._had_agreed(user_id, Scope.REMEMBER, started_at)

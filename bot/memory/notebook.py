@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.memory.digest import Line, Point
@@ -83,6 +83,10 @@ class Notebook:
 
     def forget(self, user_id: int) -> None:
         self._keep(lambda note: note.user_id != user_id)
+
+    def unhear(self, user_id: int) -> None:
+        """As if they had not been there."""
+        self._notes = deque([replace(note, heard_by=note.heard_by - {user_id}) for note in self._notes], maxlen=LINES)
 
     def retain(self, for_memory: Collection[int], for_recap: Collection[int]) -> None:
         """Only lines of those who still agree to what their line was noted for stay."""

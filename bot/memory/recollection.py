@@ -110,6 +110,12 @@ class Recollection:
     def drop_subject(self, user_id: int) -> None:
         self.drop(list(self._of_subject.get(user_id, ())))
 
+    def unhear(self, user_id: int) -> None:
+        """As if they had not been there."""
+        for memory_id in list(self._heard_by.get(user_id, ())):
+            memory = self._entries[memory_id].memory
+            self.put(replace(memory, heard_by=memory.heard_by - {user_id}))
+
     def used(self, memory_ids: Collection[str], now: datetime) -> None:
         """They were told: for some hours others come first."""
         for memory_id in memory_ids:

@@ -47,6 +47,11 @@ class Sources:
         kept = [replace(line, grams=frozenset()) if line.user_id == user_id else line for line in self._lines]
         self._lines = deque(kept, maxlen=LINES)
 
+    def unhear(self, user_id: int) -> None:
+        """As if they had not been there."""
+        kept = [replace(line, heard_by=line.heard_by - {user_id}) for line in self._lines]
+        self._lines = deque(kept, maxlen=LINES)
+
     def of(self, text: str, speaker_id: int) -> Source | None:
         """Of a text that the speaker's latest line asks to remember; `None`: they have said nothing.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -28,11 +28,11 @@ DROPPED: Final = 64
 
 
 class SummingUp:
-    """One per call. `call_id`, `channel_id`: where a recap belongs."""
+    """One per call. `call_id`, `channel_id` (by then): where a recap belongs."""
 
     def __init__(
         self,
-        channel_id: int,
+        channel_id: Callable[[], int],
         call_id: str,
         shelves: Shelves,
         permission: Permission,
@@ -81,15 +81,12 @@ class SummingUp:
         )
 
     def _is_welcome(self, finding: Finding) -> bool:
-        """Nothing sensitive, nothing that is remembered already, nothing that was thrown away in this very call."""
+        """Nothing sensitive, nothing that was thrown away in this very call; and what is remembered already only as a point of the recap."""
         text, user_id = finding.point.text, finding.user_id
-        if is_sensitive(text):
-            return False
-        if finding.point.kind is Kind.DIGEST:
-            return True
         wanted = grams(text)
-        is_dropped = any(who == user_id and likeness(old, wanted) >= SAME for who, old in self._dropped)
-        return not is_dropped and self._recollection.alike(user_id, text) is None
+        if is_sensitive(text) or any(who == user_id and likeness(old, wanted) >= SAME for who, old in self._dropped):
+            return False
+        return finding.point.kind is Kind.DIGEST or self._recollection.alike(user_id, text) is None
 
     def _proposed(self, finding: Finding) -> Proposal:
         point, user_id = finding.point, finding.user_id
@@ -103,7 +100,7 @@ class SummingUp:
                 guild_id=self._permission.guild_id,
                 point_id=secrets.token_hex(16),
                 call_id=self._call_id,
-                channel_id=self._channel_id,
+                channel_id=self._channel_id(),
                 user_id=finding.user_id,
                 heard_by=finding.heard_by,
                 text=finding.point.text,

@@ -6,6 +6,7 @@ A model cannot unlearn: whatever was told stays told until the room may not know
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.memory.recollection import Recollection
@@ -22,6 +23,7 @@ class Telling:
         # All of these are bounded by the recollection.
         self._told: set[str] = set()
         self._used: set[str] = set()
+        self._resting: set[str] = set()  # told, and not to come up again: the session knows it all the same
         self._fresh: set[str] = set()  # what this very call gave to remember: its session heard it
         self._last: tuple[frozenset[int], int, tuple[Memory, ...]] | None = None
 
@@ -32,9 +34,11 @@ class Telling:
 
     def recall(self, room: Room, budget_tokens: int, now: datetime, *, is_off: bool) -> Recall:
         """What the room may be told; it counts as told from here on. `is_off`: nothing, and nothing of what it was told."""
-        is_withdrawn = bool(self._told) and (is_off or not all(self._may_know(each, room, now) for each in self._told))
+        known = self._told | self._resting
+        is_withdrawn = bool(known) and (is_off or not all(self._may_know(each, room, now) for each in known))
         if is_withdrawn:
             self._told.clear()
+            self._resting.clear()
             self._fresh.clear()
             self._last = None
         if is_off:
@@ -59,6 +63,10 @@ class Telling:
 
     def _may_know(self, memory_id: str, room: Room, now: datetime) -> bool:
         memory = self.recollection.get(memory_id)
+        if memory is not None and memory_id in self._resting:
+            memory = replace(
+                memory, is_muted=False
+            )  # whom it rests for is its subject; who comes later is another matter
         return memory is not None and self.recollection.may_tell(memory, room, now)
 
     # ------------------------------------------------------------------------ what changes meanwhile
@@ -80,8 +88,10 @@ class Telling:
             self._told ^= {old.memory_id, new.memory_id}
 
     def let_rest(self, memory_id: str) -> None:
-        """Its subject, who knows it, wants it left alone: the session need not forget it."""
-        self._told.discard(memory_id)
+        """Its subject, who knows it, wants it left alone: the session need not forget it, until somebody comes who may not know it."""
+        if memory_id in self._told:
+            self._told.discard(memory_id)
+            self._resting.add(memory_id)
 
     def dropped(self, memory_ids: Iterable[str], subject_id: int) -> list[str]:
         """Its subject has thrown it away. The texts that are not remembered any more."""

@@ -31,6 +31,7 @@ from bot.storage.memories import Kind, Memory
 from bot.storage.memory_repository import MemoryRepository
 from bot.storage.recap_repository import RecapRepository
 from bot.storage.vault import Vault
+from bot.voice.events import MemberArrived, MemberLeft, VoiceReady
 
 pytestmark = pytest.mark.shell
 
@@ -76,6 +77,7 @@ class House:
         self.offered: list[frozenset[int]] = []
         self.opened: list[CallMemory] = []
         self.refusal: VoiceError | None = None
+        self.voice = FakeVoice()
         self.calls = Calls(
             CallServices(
                 allowed=self.ledger.allowed,
@@ -102,7 +104,8 @@ class House:
     async def _connect(self, channel: Any, allowed: Any) -> FakeVoice:
         if self.refusal is not None:
             raise self.refusal
-        return FakeVoice(channel.id)
+        self.voice = FakeVoice(channel.id)
+        return self.voice
 
     async def _open(self, guild_id: int, channel_id: int) -> Any:
         self.opened.append(await self.keeper.open_call(guild_id, channel_id, "call"))
@@ -190,6 +193,91 @@ async def test_what_is_forgotten_in_the_middle_of_a_call_leaves_the_model_too(ho
     await house.keeper.forget(GUILD, ALICE, [memory.memory_id])
     await until(lambda: len(house.model.links) == 2 and house.model.links[0].is_closed)
     assert MOSS not in house.told
+
+
+@pytest.mark.parametrize("what", ["somebody comes", "it is forgotten"])
+async def test_what_is_being_told_when_it_is_taken_back_does_not_stand_in_what_the_next_session_is_told(
+    house: House, what: str
+) -> None:
+    house.model.words = "You told me that you like moss and old trains, didn't you, dear Alice?"
+    house.model.reply_ms = 3_000
+    await house.agree(ALICE)
+    memory = await house.remember(ALICE)
+    await house.join(ALICE)
+    house.voice.let_hear(2_000)
+    if what == "somebody comes":
+        await house.come(CAROL)
+    else:
+        await house.keeper.forget(GUILD, ALICE, [memory.memory_id])
+    await until(lambda: len(house.model.links) == 2 and bool(house.model.links[-1].texts))
+    assert house.model.links[0].is_closed
+    assert not any("moss" in text for text in house.model.links[-1].texts)
+
+
+async def test_somebody_of_whom_only_the_voice_server_tells_is_there_all_the_same(house: House) -> None:
+    await house.agree(ALICE, BOB)
+    await house.remember(ALICE, BOB)
+    await house.join(ALICE)
+    house.voice.tell(MemberArrived(BOB))
+    await settle()
+    assert MOSS in house.told, "Bob heard it"
+    house.voice.tell(MemberArrived(CAROL))
+    await until(lambda: len(house.model.links) == 2)
+    assert MOSS not in house.told
+    call = house.calls.call(GUILD)
+    assert call is not None
+    assert call.company == {ALICE, BOB, CAROL}
+    await house.come(CAROL)
+    assert len(house.model.links) == 2, "nobody new"
+    house.voice.tell(MemberLeft(BOB))
+    assert call.company == {ALICE, CAROL}
+
+
+async def test_a_bot_in_the_channel_is_no_company(house: House) -> None:
+    await house.agree(ALICE)
+    await house.remember(ALICE)
+    await house.join(ALICE)
+    bot = SimpleNamespace(id=77, bot=True, guild=house.guild)
+    house.guild.get_member = {77: bot}.get
+    house.voice.tell(MemberArrived(77))
+    house.voice.tell(MemberArrived(ME))
+    await settle()
+    assert (MOSS in house.told, len(house.model.links)) == (True, 1)
+
+
+async def test_a_bot_that_nobody_knew_yet_is_no_company_once_it_is_known(house: House) -> None:
+    await house.agree(ALICE)
+    await house.remember(ALICE)
+    await house.join(ALICE)
+    house.guild.get_member = {}.get
+    house.voice.tell(MemberArrived(77))
+    await until(lambda: len(house.model.links) == 2)
+    assert MOSS not in house.told
+    house.guild.get_member = {77: SimpleNamespace(id=77, bot=True)}.get
+    states: list[Any] = [SimpleNamespace(channel=None), SimpleNamespace(channel=house.channel)]
+    bot: Any = SimpleNamespace(id=77, bot=True, guild=house.guild)
+    house.calls.on_voice_state(bot, *states)
+    await until(lambda: MOSS in house.told)
+
+
+async def test_the_recap_of_a_talk_that_was_moved_belongs_where_it_ended(house: House) -> None:
+    await house.agree(ALICE)
+    await house.join(ALICE)
+    house.voice.tell(VoiceReady(8, True))
+    assert house.opened[-1].channel_id == 8
+
+
+async def test_of_a_server_that_is_gone_nothing_is_summed_up(house: House) -> None:
+    await house.agree(ALICE)
+    await house.join(ALICE)
+    call = house.calls.call(GUILD)
+    assert call is not None
+    call.session.feed(UtteranceTranscribed("item", "I have a dog called Rex.", "Alice"))
+    house.keeper.drop_guild(GUILD)
+    call.session.leave("removed")
+    assert call.task is not None
+    await call.task
+    assert (house.offered, house.digester.lines) == ([], ())
 
 
 async def test_who_leaves_does_not_wait_for_the_digest_and_is_asked_when_it_is_there(house: House) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fake_shelves import ALICE, BOB, CHANNEL, GUILD, House, caption, memory
+from fake_shelves import ALICE, BOB, CAROL, CHANNEL, GUILD, House, caption, memory
 
 from bot.memory.call import CallMemory
+from bot.memory.digest import Point
 from bot.memory.terms import Outcome
 from bot.storage.guilds import MemoryMode
 from bot.storage.memories import Kind, Memory
@@ -106,6 +107,58 @@ async def test_who_withdraws_while_a_memory_waits_for_the_disk_is_not_remembered
         house.ledger.agreed[ALICE].clear()
     assert await asked is Outcome.NOT_AGREED
     assert house.memories.kept == {}
+
+
+async def test_what_is_to_rest_leaves_the_session_too_when_somebody_comes_who_did_not_hear_it() -> None:
+    house = House(MemoryMode.USUAL)
+    await house.memories.add(memory("Likes moss."))
+    call = await opened(house)
+    assert call.recall(ALONE).memories
+    assert await call.let_rest("moss", ALICE, ALONE)
+    assert not call.recall(ALONE).is_withdrawn, "Alice knows it herself"
+    assert call.recall(BOTH).is_withdrawn, "the model was told, and Bob may not be"
+    assert not call.recall(BOTH).is_withdrawn, "once"
+
+
+async def test_what_is_to_rest_and_is_forgotten_leaves_the_session() -> None:
+    house = House(MemoryMode.USUAL)
+    await house.memories.add(memory("Likes moss."))
+    call = await opened(house)
+    call.recall(ALONE)
+    await call.let_rest("moss", ALICE, ALONE)
+    await house.keeper.forget(GUILD, ALICE)
+    assert call.recall(ALONE).is_withdrawn
+
+
+async def test_who_was_erased_is_named_by_nothing_that_others_had_said() -> None:
+    house = House(MemoryMode.STRICT)
+    call = await opened(house)
+    call.hear(caption(BOB, "I grow moss on my balcony", BOTH, 1), 2)
+    await house.keeper.erase(GUILD, ALICE, nothing)
+    house.digester.points = [Point("Bob", Kind.FACT, "Grows moss."), Point("Bob", Kind.DIGEST, "Grows moss.")]
+    await call.close()
+    assert [one.heard_by for one in house.memories.open.values()] == [frozenset({BOB})]
+    assert [one.heard_by for one in house.recaps.points] == [frozenset({BOB})]
+
+
+async def test_who_was_erased_is_named_by_nothing_that_is_said_again() -> None:
+    house = House(MemoryMode.USUAL)
+    await house.memories.add(memory("Likes moss.", BOB, BOTH))
+    call = await opened(house)
+    await house.keeper.erase(GUILD, ALICE, nothing)
+    await call.remember("Likes moss.", Kind.FACT, BOB, BOB, frozenset({BOB, CAROL}), "en")
+    assert heard_by(house) == [frozenset({BOB, CAROL})]
+
+
+async def test_what_was_thrown_away_does_not_stand_in_the_recap_of_the_same_talk() -> None:
+    house = House(MemoryMode.USUAL)
+    call = await opened(house)
+    call.hear(caption(ALICE, "I grow moss on my balcony", BOTH, 1), 2)
+    await remember(call, "Grows moss on the balcony.")
+    await house.keeper.forget(GUILD, ALICE, set(house.memories.kept))
+    house.digester.points = [Point("Alice", Kind.DIGEST, "Grows moss on the balcony.")]
+    await call.close()
+    assert house.recaps.points == []
 
 
 async def test_who_was_erased_and_comes_back_is_not_paused_for_ever() -> None:
