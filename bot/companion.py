@@ -92,6 +92,7 @@ class Companion:
 
         self.observers: list[Observer] = []
         """Shown every event and command of every call, in order: rehearsals watch through them."""
+        self._recasting = asyncio.Lock()
         self._off_record: dict[tuple[int, int], float] = {}  # channel: until when; bounded by the calls of ten minutes
         services = CallServices(
             allowed=self.ledger.allowed,
@@ -163,9 +164,11 @@ class Companion:
     async def settings_changed(self, guild_id: int) -> None:
         """An admin chose something: a call that is on follows at once. Raises `StorageError`."""
         await self.keeper.refresh(guild_id)
+        settings = await self.guilds.get(guild_id)
+        self.spending.settings_changed(settings)
         call = self.calls.call(guild_id)
         if call is not None:
-            call.change_settings(await self.guilds.get(guild_id))
+            call.change_settings(settings)
             await self.recast(guild_id)
 
     async def erase_member(self, member: discord.Member) -> None:
@@ -193,10 +196,17 @@ class Companion:
         return chosen
 
     async def recast(self, guild_id: int) -> None:
-        """The call, if there is one, goes on as whoever speaks there now."""
-        room = self.calls.room(guild_id)
-        if room is not None:
-            await self.calls.choose_persona(guild_id, await self.cast.of(guild_id, *room))
+        """The call, if there is one, goes on as whoever speaks there now; where that cannot be read, as who it is. The last to ask has the last word."""
+        async with self._recasting:
+            room = self.calls.room(guild_id)
+            if room is None:
+                return
+            try:
+                persona = await self.cast.chosen(guild_id, *room)
+            except StorageError:
+                _log.warning("persona_not_readable", guild_id=guild_id)
+                return
+            await self.calls.choose_persona(guild_id, persona)
 
     def must_be_in_call(self, member: discord.Member) -> None:
         """Raises `KithError` for one who is not in the channel of the call: a scene is the room's own affair."""

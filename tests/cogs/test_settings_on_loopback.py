@@ -19,6 +19,7 @@ from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.world import Channel, ChannelKind, Person
 from bot.storage.guilds import GuildSettings
+from bot.storage.usage import Usage, UsageLedger
 
 pytestmark = pytest.mark.rehearsal
 
@@ -366,6 +367,30 @@ async def test_a_change_acts_on_the_call_at_once_and_quiet_hours_end_it_with_a_w
     await panel.write("Quiet hours", now_quiet())
     await until(lambda: is_away(server))
     await until(lambda: any("Quiet hours have begun" in told for told in told_in(server, server.lounge)))
+
+
+async def test_a_share_of_the_day_that_an_admin_raises_counts_in_the_call_that_is_on(server: Stage) -> None:
+    companion = bot_of(server).companion
+    (usage,) = [one for one in companion.estate.aggregates if isinstance(one, UsageLedger)]
+    today = datetime.now(UTC).date()
+    await usage.add([Usage(server.guild.guild_id, server.alice.user_id, today, "stepfun", "any", 60_000, 0, 1, 0)])
+    await choose(server, "member_seconds_per_day", 60)
+    await server.run(server.alice, "consent allow")
+    ticket = await server.discord.join_voice(server.guild, server.alice, server.lounge)
+    async with MemberVoice(ticket, tls=server.discord.voice.client_context):
+        await server.run(server.alice, "join")
+        await until(lambda: bool(server.model.talks))
+        await server.run(server.alice, "say", text="Is the moss well?")
+        await until(lambda: any("share of today is used up" in told for told in told_in(server, server.lounge)))
+
+        panel = await Panel.open(server, server.alice)
+        await panel.tab("spends")
+        assert "600 s (10 min)" in await panel.write("Speech a day, each member", "10 min")
+        call: Any = companion.calls.call(server.guild.guild_id)
+        await until(lambda: call.budget.caps.member_seconds == 600)
+        await server.run(server.alice, "say", text="And the fern?")
+        await until(lambda: "And the fern?" in str(server.model.talk.history))
+        assert "moss" not in str(server.model.talk.history)
 
 
 async def import_adult(stage: Stage) -> str:
