@@ -13,6 +13,11 @@ class Asking:
         self.by: int | None = None
         self._since: set[int] = set()  # who said something that is not answered yet; as many as are in the room
 
+    @property
+    def is_news(self) -> bool:
+        """Somebody said something that is not answered yet."""
+        return bool(self._since)
+
     def said(self, user_id: int) -> None:
         """Words of theirs are with the model and want an answer."""
         self._since.add(user_id)

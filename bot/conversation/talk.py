@@ -170,7 +170,7 @@ class Talk:
                 self.mouth.words(event)
             case ReplyStarted(response_id):
                 if self.ear.mode is TurnMode.SERVER_VAD:  # of its own accord: nothing was asked for
-                    self._asking.asked(is_wish=False)
+                    self._asked(is_wish=False)
                 self.mouth.reply_started(response_id)
             case ReplyDone(status=status):
                 if status == "failed" and self.mouth.state in (State.THINKING, State.HOLDING):
@@ -301,10 +301,16 @@ class Talk:
         is_wish = self._agenda.has_wish
         asked = self._agenda.ask()
         if asked:
-            self._asking.asked(is_wish=is_wish)
+            self._asked(is_wish=is_wish)
             # Nobody can have meant this reply with a "stop" whose words come late.
             self._wish_asked_at = now if self._agenda.is_wish_asked else float("-inf")
         return [*map(ToModel, asked), *(self.mouth.signal(Signal.ASKED) if asked else [])]
+
+    def _asked(self, *, is_wish: bool) -> None:
+        """A response is asked for, or begins by itself."""
+        if is_wish or self._asking.is_news:
+            self._tool_calls.asked_anew()
+        self._asking.asked(is_wish=is_wish)
 
     @property
     def next_by(self) -> int | None:

@@ -6,7 +6,7 @@ import pytest
 from room_script import ALICE, BOB, Room
 
 from bot.conversation.events import CallTool, HostNote, Member, MemberPresent, Recalled, ToolAnswered
-from bot.conversation.tool_calls import ENOUGH, TOOLS_IN_A_ROW
+from bot.conversation.tool_calls import ENOUGH, TOOLS_A_QUESTION, TOOLS_IN_A_ROW
 from bot.errors import ModelFault
 from bot.realtime.events import (
     AddText,
@@ -87,6 +87,54 @@ def test_a_model_that_calls_and_calls_is_told_to_answer_with_what_it_knows() -> 
         room.wait(60)
     assert len(room.all(CallTool)) == TOOLS_IN_A_ROW
     assert [answer.output for answer in room.told(AnswerTool)].count(ENOUGH) == 2
+
+
+def call_and_reply(room: Room, number: int, *, says: str = "") -> None:
+    """A response that calls a tool, with or without words before; what is called is answered at once."""
+    reply, call = f"r{number}", f"c{number}"
+    room.feed(ReplyStarted(reply))
+    if says:
+        room.reply(reply, says, 200, is_done=False, is_announced=False)
+    room.feed(ToolCalled(call, "roll_dice", "{}"))
+    room.feed(ReplyDone(reply, "completed"))
+    if says:
+        room.play_out(reply, 200)
+    if any(one.call_id == call for one in room.all(CallTool)):
+        room.feed(ToolAnswered(call, "{}"))
+    room.wait(100)
+
+
+def test_a_model_that_talks_and_calls_in_turns_comes_to_an_end_too() -> None:
+    room = talking()
+    room.say(ALICE)
+    asked_for = 0
+    while room.replies_asked() > asked_for:
+        asked_for = room.replies_asked()
+        call_and_reply(room, asked_for, says="Let me see.")
+        assert asked_for <= TOOLS_A_QUESTION + 2
+    assert len(room.all(CallTool)) == TOOLS_A_QUESTION
+
+
+def test_to_the_next_question_it_may_call_tools_again() -> None:
+    room = talking()
+    room.say(ALICE)
+    for number in range(TOOLS_IN_A_ROW + 2):
+        call_and_reply(room, number)
+    room.log.clear()
+    room.say(ALICE)
+    call_and_reply(room, 100)
+    assert [one.call_id for one in room.all(CallTool)] == ["c100"]
+    assert room.replies_asked() == 2, "to Alice, and after the tool"
+
+
+def test_a_call_that_is_told_twice_is_run_once() -> None:
+    room = talking()
+    room.say(ALICE)
+    room.feed(ReplyStarted("r1"))
+    room.feed(ToolCalled("c1", "roll_dice", "{}"))
+    room.feed(ToolCalled("c1", "roll_dice", "{}"))
+    room.feed(ReplyDone("r1", "completed"))
+    assert len(room.all(CallTool)) == 1
 
 
 def test_a_session_that_is_gone_waits_for_nothing_and_the_new_one_is_told_as_a_note() -> None:
