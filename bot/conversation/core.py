@@ -369,6 +369,8 @@ class Conversation:
             self._meter.session_is_new()
         recap = self.transcript.recap() if has_forgotten else ""
         out: list[Command] = [ToModel(AddText(recap))] if recap else []
+        if recap:
+            self._talk.recapped(self.transcript.members)
         self._host.greet()
         out += self._talk.switch(event.turn_mode, now)
         return out + self._talk.follow(self._ear.listen(now), now)

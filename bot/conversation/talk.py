@@ -7,6 +7,7 @@ who speaks over it and cut for who means it, and the words that come later settl
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from bot.conversation.agenda import Agenda
@@ -186,6 +187,10 @@ class Talk:
 
     def tool_answered(self, answer: ToolAnswered) -> list[Command]:
         return self._tool_calls.answered(answer)
+
+    def recapped(self, user_ids: Iterable[int]) -> None:
+        """This session is told what was said before it."""
+        self._heard.update(user_ids)
 
     def typed(self, user_id: int) -> None:
         """A member typed: the next reply is about that."""

@@ -51,6 +51,11 @@ class Transcript:
         self._lines.clear()
         self.refuse_replies(now)
 
+    @property
+    def members(self) -> frozenset[int]:
+        """Whose words stand here."""
+        return frozenset(line.user_id for line in self._lines if line.user_id is not None)
+
     def recap(self) -> str:
         """The last lines as one text for a model that remembers nothing; empty when nothing was said."""
         lines: list[str] = []

@@ -96,6 +96,33 @@ def test_what_a_member_said_to_an_earlier_session_is_gone_with_it(room: Room) ->
     assert not is_renewed(room)
 
 
+def test_a_session_that_was_told_of_the_talk_before_it_knows_what_a_member_said_too(room: Room) -> None:
+    tell(room, ALICE, "Alice", "I moved to Lisbon.")
+    answered(room, "r1", "How is it?")
+    room.feed(ModelLost(ModelFault.CLOSED, 0.5))
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    assert "Lisbon" in "\n".join(room.texts())
+    room.feed(ConsentWithdrawn(ALICE))
+    assert is_renewed(room)
+
+
+def test_a_reply_to_who_withdrew_that_is_cut_is_not_told_to_the_next_session(room: Room) -> None:
+    tell(room, BOB, "Bob", "I like moss.")
+    answered(room, "r1", "Moss is patient.")
+    tell(room, ALICE, "Alice", "I moved to Lisbon.")
+    room.reply("r2", "Lisbon is a town of hills, and of trams, and of light.", 4_000)
+    room.begin_playing("r2")
+    room.wait(2_000)
+    room.feed(ConsentWithdrawn(ALICE))
+    room.stop_playing("r2", 2_000, 4_000)
+    room.wait(RENEW_MS)
+    room.log.clear()
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    told = "\n".join(room.texts())
+    assert "moss" in told
+    assert "Lisbon" not in told
+
+
 def test_a_reply_to_another_is_heard_to_its_end_first(room: Room) -> None:
     tell(room, ALICE, "Alice", "I moved to Lisbon.")
     answered(room, "r1", "How is it?")
