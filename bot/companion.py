@@ -223,6 +223,7 @@ class Companion:
 
     async def forget_guild(self, guild_id: int) -> None:
         """The bot was removed from the guild."""
+        self.keeper.drop_guild(guild_id)
         await self.calls.leave(guild_id, "removed")
         self.spending.forget(guild_id)
         await self.estate.erase_guild(guild_id)
