@@ -109,13 +109,17 @@ class Cast:
     async def of(self, guild_id: int, channel_id: int = 0, people: tuple[int, ...] = ()) -> Persona:
         """Who speaks here. The operator's default where nobody chose, or their choice is gone, or the database fails."""
         try:
-            settings = await self._guilds.get(guild_id)
-            alone = people[0] if len(people) == 1 else None
-            channel, member = await self._repository.chosen(guild_id, channel_id, alone)
-            everyone = {persona.slug: persona for persona in await self.all(guild_id)}
+            return await self.chosen(guild_id, channel_id, people)
         except StorageError:
             _log.warning("persona_not_readable", guild_id=guild_id)
             return self.library.get(self._default)
+
+    async def chosen(self, guild_id: int, channel_id: int = 0, people: tuple[int, ...] = ()) -> Persona:
+        """The same. Raises `StorageError`: whoever speaks already goes on."""
+        settings = await self._guilds.get(guild_id)
+        alone = people[0] if len(people) == 1 else None
+        channel, member = await self._repository.chosen(guild_id, channel_id, alone)
+        everyone = {persona.slug: persona for persona in await self.all(guild_id)}
         for slug in (member, channel, settings.persona):
             if slug in everyone:
                 return everyone[slug]

@@ -5,20 +5,18 @@ Every test has a session of its own, told what a call would be told. Nothing is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from bot.conversation.call import config_of
 from bot.conversation.services import CallOptions
 from bot.errors import ModelError, ModelFault
-from bot.model_choice import check_settings, model_options, open_local_model
+from bot.media import Media
+from bot.model_choice import check_settings, open_local_model
 from bot.personas.persona import Persona, PressureTest
 from bot.personas.pressure import faults_of
-from bot.realtime import dialects
-from bot.realtime.events import AddText, Attribution, ModelEvent, SessionConfig, Unheard
-from bot.realtime.link import ModelLink
-from bot.realtime.session import SessionOptions
+from bot.realtime.events import AddText
 from bot.settings import Settings
 from bot.written_answer import written_answer
 
@@ -45,15 +43,7 @@ async def press(settings: Settings, personas: Iterable[Persona]) -> AsyncIterato
     check_settings(settings)
     options = CallOptions.of(settings)
     async with open_local_model(settings) as url:
-
-        def open_link(config: SessionConfig, sink: Callable[[ModelEvent], None]) -> ModelLink:
-            said = SessionOptions(
-                Attribution(settings.kith_attribution),
-                Unheard(settings.kith_unheard),
-                settings.kith_responses_per_minute,
-            )
-            return ModelLink(dialects.load(settings.provider), model_options(settings, url), config, said, sink)
-
+        open_link = Media(settings, url).open_model
         for persona in personas:
             config = config_of(persona, options, [SOMEBODY])
             for number, test in enumerate(persona.pressure_tests):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback import Stage, on_stage
+from sqlalchemy import event
 from waiting import until
 
 from bot.app import KithBot
@@ -324,3 +326,24 @@ async def test_moved_to_another_channel_it_is_who_that_channel_chose(entered: tu
     await stage.discord.move_bot(stage.guild, garden)
     await until(lambda: persona_of(stage) == "quizhost")
     await until(lambda: "**Quill**" in str(messages_in(stage, garden)))  # whoever is there reads who it is
+
+
+async def test_while_the_database_cannot_be_read_whoever_speaks_goes_on(
+    entered: tuple[Stage, MemberVoice],
+) -> None:
+    stage, _ = entered
+    await in_call(stage)
+    await stage.run(stage.alice, "persona use", name="bedtime")
+    companion = bot_of(stage).companion
+
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "channel_personas" in statement:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    engine = companion.cast._repository._database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", fail)
+    try:
+        await companion.recast(stage.guild.guild_id)
+        assert persona_of(stage) == "bedtime"
+    finally:
+        event.remove(engine, "before_cursor_execute", fail)
