@@ -253,7 +253,8 @@ class Rooms(RuleBasedStateMachine):
 
     async def look(self) -> None:
         """Of each canary of another talk: may who is present know of it? By what is on the disk, and what this machine knows who heard."""
-        rows = await self.memories.all(GUILD) if self.present else []
+        is_off = (await self.guilds.get(GUILD)).memory is MemoryMode.OFF
+        rows = await self.memories.all(GUILD) if self.present and not is_off else []
         self.allowed = {name: any(self.may_be_told(name, row) for row in rows) for name in self.said_in}
 
     def may_be_told(self, name: str, row: Memory) -> bool:
@@ -413,6 +414,12 @@ class Rooms(RuleBasedStateMachine):
         is_on = self.ledger.allowed(GUILD, user_id, Scope.REMEMBER)
         act = self.ledger.withdraw if is_on else self.ledger.allow
         self.run(act(GUILD, user_id, Scope.REMEMBER))
+        self.act(lambda: None)
+
+    @rule(mode=st.sampled_from(MemoryMode))
+    def an_admin_chooses(self, mode: MemoryMode) -> None:
+        self.run(self.guilds.choose(GUILD, "memory", mode))
+        self.run(self.keeper.refresh(GUILD))
         self.act(lambda: None)
 
     @rule(here=st.sets(users, min_size=1))
