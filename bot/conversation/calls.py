@@ -118,9 +118,10 @@ class Calls:
         return True
 
     def tell(self, guild_id: int, note: str) -> bool:
-        """The host has something to be said in the next pause. False: there is no call, nobody there who may be heard, or it is saying goodbye."""
+        """The host has something to be said in the next pause. False: there is no call, no model there to say it (or nobody to hear), or it is saying goodbye."""
         call = self._calls.get(guild_id)
-        if call is None or not call.session.conversation.wants_model or call.session.conversation.is_parting:
+        talk = call.session.conversation if call is not None else None
+        if call is None or talk is None or not talk.wants_model or not talk.is_model_ready or talk.is_parting:
             return False
         call.session.feed(HostNote(note))
         return True

@@ -12,8 +12,9 @@ import pytest
 from fakes import FakeModel, FakeVoice, settle
 
 from bot.conversation.calls import CallOptions, Calls, CallServices
-from bot.errors import KithError, StorageError, VoiceError, VoiceFault
+from bot.errors import KithError, ModelFault, StorageError, VoiceError, VoiceFault
 from bot.personas.persona import Persona, parse_persona
+from bot.realtime.events import ModelLost, ModelReady, TurnMode
 from bot.settings import Settings
 from bot.voice.events import VoiceClosed
 
@@ -259,6 +260,19 @@ async def test_typed_text_reaches_the_model_with_its_writer(house: House) -> Non
     assert await house.calls.say(GUILD, house.alice, "what time is it?")
     await settle()
     assert "what time is it?" in house.model.link.texts
+
+
+async def test_what_the_host_has_to_say_is_taken_only_while_a_model_is_there_to_say_it(house: House) -> None:
+    assert not house.calls.tell(GUILD, "It is time for tea.")
+    house.agreed = {ALICE}
+    await house.join()
+    await house.hear(400)
+    house.model.link.tell(ModelLost(ModelFault.CLOSED, 30.0))
+    await settle()
+    assert not house.calls.tell(GUILD, "It is time for tea."), "it would wait for a session that may never come"
+    house.model.link.tell(ModelReady("s2", TurnMode.MANUAL))
+    await settle()
+    assert house.calls.tell(GUILD, "It is time for tea.")
 
 
 async def test_another_persona_goes_on_with_the_talk(house: House) -> None:
