@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
+
+EXPECTATIONS: Final = {
+    "string_type": "a text in quotation marks",
+    "string_too_short": "at least {min_length} character",
+    "string_too_long": "at most {max_length} characters",
+    "too_short": "at least {min_length} in the list; it has {actual_length}",
+    "too_long": "at most {max_length} in the list; it has {actual_length}",
+    "model_type": "a table of fields",
+    "dict_type": "a table of fields",
+    "mapping_type": "a table of fields",
+    "tuple_type": "a list",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+}
+"""By pydantic's type of a fault: what should have stood there."""
+
+
+def sentences(faults: list[Any], model: type[BaseModel]) -> list[str]:
+    """One a fault. A list that is too short only because what stands in it is wrong is not told twice."""
+    places = [fault["loc"] for fault in faults]
+    return [
+        sentence(fault, model)
+        for fault in faults
+        if fault["type"] != "too_short" or not any(place[:-1] == fault["loc"] for place in places)
+    ]
 
 
 def sentence(fault: dict[str, Any], model: type[BaseModel]) -> str:
@@ -22,6 +52,8 @@ def sentence(fault: dict[str, Any], model: type[BaseModel]) -> str:
             return f"{field}: expected {limits['expected']}"
         case "string_pattern_mismatch":
             return f"{field}: expected small letters, digits and hyphens, at most 48"
+        case kind if kind in EXPECTATIONS:
+            return f"{field}: expected {EXPECTATIONS[kind].format_map(limits)}"
         case _:
             return f"{field}: {_lower_first(fault['msg'])}"
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.errors import PersonaError
-from bot.personas.faults import sentence
+from bot.personas.faults import sentences
 
 FILE_LIMIT_BYTES: Final = 32 * 1024
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,47}$"
@@ -260,5 +260,5 @@ def persona_of(fields: Mapping[str, Any], slug: str, source: str) -> Persona:
     try:
         return Persona.model_validate({**fields, "slug": slug})
     except ValidationError as error:
-        lines = [f"{source}: {sentence(dict(fault), Persona)}" for fault in error.errors()]
-        raise PersonaError("\n".join(lines)) from None
+        lines = sentences(list(error.errors()), Persona)
+        raise PersonaError("\n".join(f"{source}: {line}" for line in lines)) from None

@@ -31,16 +31,26 @@ def fault_of(old: str, new: str) -> str:
         (
             "talkativeness = 65",
             "talkativeness = 650",
-            "xiaoyue.toml: talkativeness: expected less than or equal to 100",
+            "xiaoyue.toml: talkativeness: expected 100 or less",
         ),
         ("talkativeness = 65", "mood = 3", "xiaoyue.toml: mood: unknown field; expected one of name, aliases"),
         ('age_rating = "teen"', 'age_rating = "x"', "xiaoyue.toml: age_rating: expected 'everyone', 'teen' or 'adult'"),
+        ("talkativeness = 65", "talkativeness = 6.5", "xiaoyue.toml: talkativeness: expected a whole number"),
+        ('[name]\nen = "Xiao Yue"\nzh = "小跃"', "name = 3", "xiaoyue.toml: name: expected a table of fields"),
+        ('aliases = ["小跃", ', "aliases = [3, ", "xiaoyue.toml: aliases[0]: expected a text in quotation marks"),
+        ('en = "Xiao Yue"', 'en = ""', "xiaoyue.toml: name.en: expected at least 1 character"),
+        ('text = "这题我会"', f'text = "{"会" * 201}"', "catchphrases[4].text: expected at most 200 characters"),
+        (
+            'languages = ["en", "zh"]',
+            "languages = []",
+            "xiaoyue.toml: languages: expected at least 1 in the list; it has 0",
+        ),
         ("[[examples]]", "[[examples]]\nmood = 1", "examples[0].mood: unknown field; expected one of language, heard"),
         ("[name]", "[nam]", "xiaoyue.toml: name: expected a value; it is missing"),
         (
             "once_in_turns = 15",
             "once_in_turns = 1",
-            "catchphrases[0].once_in_turns: expected greater than or equal to 2",
+            "catchphrases[0].once_in_turns: expected 2 or more",
         ),
         ('[name]\nen = "Xiao Yue"\nzh = "小跃"', "[name]", "xiaoyue.toml: name: expected `en`, `zh` or both"),
         ('interruption = "yields"', "interruption = ", "xiaoyue.toml: expected TOML;"),
@@ -53,6 +63,10 @@ def fault_of(old: str, new: str) -> str:
 )
 def test_a_fault_names_file_field_and_expectation(old: str, new: str, expected: str) -> None:
     assert expected in fault_of(old, new)
+
+
+def test_one_fault_is_told_once() -> None:
+    assert fault_of('languages = ["en", "zh"]', 'languages = ["fr"]').count("languages") == 1
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
