@@ -448,7 +448,7 @@ class Conversation:
             return out + left
         is_pause = not self.is_parting and self._talk.is_pause
         out += map(ToModel, self._agenda.tell(self.roster.names, is_pause=is_pause))
-        out += self._talk.remind()
+        out += self._talk.remind(now)
         if is_pause and self._agenda.is_waiting:
             verdict = self._meter.ask(self._talk.next_by, now)
             if verdict is Verdict.STOP:

@@ -11,6 +11,7 @@ from typing import Final
 from bot.conversation.agenda import Agenda
 from bot.conversation.budget import WINDING_DOWN, Verdict
 from bot.conversation.care import Care
+from bot.conversation.crisis import AGAIN_S
 from bot.conversation.events import Caption, Command, Leave, TellRoom
 from bot.conversation.meter import Meter
 from bot.conversation.model import Model
@@ -56,6 +57,7 @@ class Host:
         out: list[Command] = []
         danger = self._care.hear(line, now)
         if danger is not None:
+            self._talk.be_serious(now + AGAIN_S)
             out += [*self._talk.cut(), *self.announce(*danger)]
         if self._talk.judge(line, now) is Step.LEAVE_CHANNEL:
             out += self.say_goodbye(BOUNDARY, now)

@@ -71,6 +71,7 @@ class Talk:
         self._wish_asked_at = float("-inf")  # the reply in flight is more than an answer to what was said aloud
         self._asking = Asking()
         self._heard: set[int] = set()  # whose words this session of the model knows; bounded by who is in the call
+        self._serious_until = float("-inf")
         self._must_unlearn = False  # it knows words that were taken back
         self._tool_calls = ToolCalls(agenda)
         self._overlap_from_ms: dict[int, float] = {}  # of those who speak over a reply: speech before it counted
@@ -285,18 +286,22 @@ class Talk:
         """What was said, with the persona's eyes; what they make of it is told before the next reply."""
         if self.character is None:
             return None
-        if line.kind is CaptionKind.HEARD:
+        if line.kind is CaptionKind.HEARD and now >= self._serious_until:
             self.character.said(line.text)
         elif line.user_id is not None:
             return self.character.heard(line.user_id, line.speaker, line.text, now)
         return None
 
-    def remind(self) -> list[Command]:
+    def be_serious(self, until: float) -> None:
+        """Somebody is in danger: nothing is held to the role, nor called back to it, for a while."""
+        self._serious_until = until
+
+    def remind(self, now: float) -> list[Command]:
         """Who the model is, where it forgot: with the next request, or at once where it answers by itself and no request would carry it."""
         is_by_itself = self.ear.mode is TurnMode.SERVER_VAD
         if self.character is None or not self.is_pause or not (is_by_itself or self._agenda.is_waiting):
             return []
-        self._agenda.remind(self.character.note())
+        self._agenda.remind(self.character.note(is_in_role=now >= self._serious_until))
         return [ToModel(each) for each in self._agenda.reminders()] if is_by_itself else []
 
     def ask(self, now: float) -> list[Command]:

@@ -66,10 +66,10 @@ class Character:
         """This much of a reply was heard."""
         return self._drift.judge(text, self._asked_in)
 
-    def note(self) -> str:
-        """What the model is told before its next reply, once; empty when there is nothing."""
+    def note(self, *, is_in_role: bool = True) -> str:
+        """What the model is told before its next reply, once; empty when there is nothing. `is_in_role`: it is to be told who it is."""
         notes, self._notes = self._notes, {}
-        parts = [self._drift.reminder(), *notes.values()]
+        parts = [self._drift.reminder() if is_in_role else "", *notes.values()]
         return " ".join(part for part in parts if part)[:NOTE_CHARS]
 
     def report(self) -> CharacterReport:

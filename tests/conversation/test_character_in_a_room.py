@@ -67,6 +67,24 @@ def test_a_reply_out_of_character_is_answered_with_a_reminder_before_the_next() 
     assert sum("stay Xiao Yue" in text for text in room.texts()) == 1, "once"
 
 
+@pytest.mark.parametrize("mode", TurnMode)
+def test_nobody_is_called_back_into_the_role_while_somebody_is_in_danger(mode: TurnMode) -> None:
+    room = Played(mode)
+    room.exchange("hello", SERVICE)
+    room.exchange("hm", SERVICE)
+    room.log.clear()
+    room.write(ALICE, "I want to kill myself")
+    room.wait(100)
+    assert any("Out of character" in text for text in room.texts())
+    room.answer(SERVICE)
+    room.exchange("what do you mean?", SERVICE)
+    assert not [text for text in room.texts() if "stay Xiao Yue" in text or "out of character. This matters" in text]
+    room.wait(600_000)
+    room.exchange("tell me a joke", SERVICE)
+    room.exchange("another one", "Nope.")
+    assert any("stay Xiao Yue" in text for text in room.texts()), "ten minutes later it plays on"
+
+
 def test_only_what_was_heard_counts() -> None:
     room = Played()
     room.write(ALICE, "hello")
