@@ -83,7 +83,7 @@ class Call:
         """Something was used that is not in the ledger yet."""
 
         self._unseen: set[int] = set()  # in the channel, says the voice gateway; the main one has not told of them
-        self._names: dict[int, str] = {}  # display names of who is present, as they were told
+        self._told_of: dict[int, tuple[str, bool]] = {}  # of who is present: name, and whether they may be heard
         self._told: tuple[str, ...] = ()
         self._services = services
         self._options = options
@@ -148,11 +148,7 @@ class Call:
         self._changed()
 
     def may_hear(self, member: discord.Member) -> bool:
-        """The member agreed, and the server lets them talk with it."""
-        roles = frozenset(role.id for role in member.roles)
-        may_talk = self._services.may_talk
-        is_let = may_talk is None or may_talk(self.settings, roles)
-        return is_let and self._services.allowed(self.guild.id, member.id)
+        return self._services.may_hear(self.settings, member)
 
     def name_of(self, user_id: int) -> str:
         """As the talk calls them; who is not there has the name that the server shows."""
@@ -169,15 +165,16 @@ class Call:
         return next((member.user_id for member in members if member.name.casefold() == wanted), None)
 
     def _introduce(self, member: discord.Member) -> None:
-        if self._names.get(member.id) != member.display_name:  # else: muted, deafened, a camera, which is nothing to us
+        as_told = (member.display_name, self.may_hear(member))
+        if self._told_of.get(member.id) != as_told:  # else: muted, deafened, a camera, which is nothing to us
             self._tell(member)
 
     def _tell(self, member: discord.Member) -> None:
-        self._names[member.id] = member.display_name
-        self.session.present(Member(member.id, member.display_name, self.may_hear(member)))
+        self._told_of[member.id] = (member.display_name, self.may_hear(member))
+        self.session.present(Member(member.id, *self._told_of[member.id]))
 
     def _forget(self, user_id: int) -> None:
-        self._names.pop(user_id, None)
+        self._told_of.pop(user_id, None)
         self.session.gone(user_id)
 
     # ------------------------------------------------------------------------ who speaks, where, knowing what

@@ -200,8 +200,9 @@ class Calls:
         if memory is not None:
             opened.push_async_callback(memory.close)
         budget = await services.open_budget(guild.id) if services.open_budget is not None else None
-        agreed = [member.id for member in people if services.allowed(guild.id, member.id)]
-        voice = await services.connect_voice(channel, agreed)
+        voice = await services.connect_voice(
+            channel, [member.id for member in people if services.may_hear(settings, member)]
+        )
         if self._is_closing:
             await voice.disconnect(force=True)
             raise KithError("the process is stopping", key="room-stopped")
@@ -215,7 +216,7 @@ class Calls:
             settings,
             memory=memory,
             budget=budget,
-            has_strangers=len(agreed) < len(people),
+            has_strangers=not all(services.allowed(guild.id, member.id) for member in people),
         )
 
     async def _run(self, call: Call, channel_id: int) -> None:

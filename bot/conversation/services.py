@@ -83,6 +83,11 @@ class CallServices:
     changed: Callable[[int], None] | None = None
     help_line: Callable[[str], Sentence] | None = None
 
+    def may_hear(self, settings: GuildSettings, member: discord.Member) -> bool:
+        """The member agreed, and the server lets them talk with it: the gate is open for nobody else, from the first packet on."""
+        is_let = self.may_talk is None or self.may_talk(settings, frozenset(role.id for role in member.roles))
+        return is_let and self.allowed(member.guild.id, member.id)
+
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:

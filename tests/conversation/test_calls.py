@@ -11,16 +11,19 @@ import discord
 import pytest
 from fakes import FakeModel, FakeVoice, settle
 
+from bot.attendance import may_talk
 from bot.conversation.calls import CallOptions, Calls, CallServices
 from bot.errors import KithError, ModelFault, StorageError, VoiceError, VoiceFault
 from bot.personas.persona import Persona, parse_persona
 from bot.realtime.events import ModelLost, ModelReady, TurnMode
 from bot.settings import Settings
+from bot.storage.guilds import GuildSettings
 from bot.voice.events import VoiceClosed
 
 pytestmark = pytest.mark.shell
 
 GUILD, ME, ALICE, BOB = 1, 99, 11, 12
+DJ = 70
 
 PERSONA = """
 languages = ["en"]
@@ -58,6 +61,8 @@ class House:
         self.agreed: set[int] = set()
         self.model = FakeModel(reply_ms=100)
         self.voices: list[FakeVoice] = []
+        self.let_in: list[set[int]] = []  # for whom the gate was open when each of them began
+        self.settings = GuildSettings(guild_id=GUILD)
         self.told: list[str] = []
         self.told_in: list[Any] = []
         self.log: list[tuple[str, str]] = []
@@ -71,6 +76,8 @@ class House:
                 connect_voice=self._connect,
                 open_model=self.model,
                 call_log=self,
+                settings=self._settings,
+                may_talk=may_talk,
             ),
             CallOptions(provider="stepfun"),
         )
@@ -84,6 +91,9 @@ class House:
     async def _persona(self, guild_id: int, channel_id: int, people: tuple[int, ...]) -> Persona:
         return persona("Kith")
 
+    async def _settings(self, guild_id: int) -> GuildSettings:
+        return self.settings
+
     async def _tell(self, channel: Any, key: str, values: dict[str, Any]) -> None:
         self.told.append(key)
         self.told_in.append(channel)
@@ -92,6 +102,7 @@ class House:
         if self.refusal is not None:
             raise self.refusal
         self.voices.append(FakeVoice(channel.id))
+        self.let_in.append(set(allowed))
         return self.voices[-1]
 
     async def started(self, guild_id: int, channel_id: int) -> str:
@@ -143,6 +154,26 @@ async def test_joining_brings_the_people_of_the_channel_and_opens_the_gate_for_w
     assert "Name: Kith" in house.model.link.config.instructions
     assert house.model.link.config.voice == "wenrou"
     assert house.log == [("started", "7")]
+
+
+async def test_who_agreed_and_has_no_role_to_be_heard_is_not_heard_from_the_first_packet_on(house: House) -> None:
+    house.agreed = {ALICE, BOB}
+    house.settings = GuildSettings(guild_id=GUILD, user_role_ids=frozenset({DJ}))
+    house.bob.roles = [SimpleNamespace(id=DJ)]
+    status = await house.join()
+    assert house.let_in == [{BOB}]
+    assert house.voice.allowed == {BOB}
+    assert status.heard == ("Bob",)
+
+
+async def test_who_loses_the_role_in_mid_call_is_heard_no_more_when_discord_shows_it(house: House) -> None:
+    house.agreed = {ALICE, BOB}
+    house.settings = GuildSettings(guild_id=GUILD, user_role_ids=frozenset({DJ}))
+    house.bob.roles = [SimpleNamespace(id=DJ)]
+    await house.join()
+    house.bob.roles = []
+    house.move(house.bob, house.channel, house.channel)  # muted, say
+    assert house.voice.allowed == set()
 
 
 async def test_joining_where_we_are_says_so(house: House) -> None:
