@@ -82,7 +82,6 @@ class Companion:
             utc_now,
             has_built_in_search=self._media.has_built_in_search,
         )
-        self._usage = stores.usage
         self._help_lines = HelpLines.parse(settings.kith_helplines)
         self.offer_proposals: OfferProposals | None = None
         """Asks members what to keep of a talk; a cog's."""
@@ -183,7 +182,7 @@ class Companion:
         """What the house does by itself while it is open: reminders, and clearing out what has had its time."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.errands.reminders.run(), name="reminders")
-            tasks.create_task(keep_house(self.keeper, self._usage, guild_ids, utc_now), name="housekeeping")
+            tasks.create_task(keep_house(self.keeper, self.estate, guild_ids, utc_now), name="housekeeping")
 
     # ------------------------------------------------------------------ personas
 

@@ -17,8 +17,8 @@ from bot.realtime.events import ToolSpec
 from bot.settings import Settings
 from bot.storage.guilds import GuildSettings
 from bot.storage.reminders import Reminder, ReminderRepository
-from bot.texts import Texts, discord_time
-from bot.tools.reminders import Reminders, spoken
+from bot.texts import ENGLISH, Texts, discord_time
+from bot.tools.reminders import Reminders, Said, hinted, spoken
 from bot.tools.search import Search
 from bot.tools.tool import ToolRoom
 from bot.tools.toolbox import Toolbox
@@ -45,7 +45,7 @@ class Errands:
         self.find_channel: Callable[[int], object] = lambda channel_id: None
         """Discord's cache: the bot sets it when it is there."""
 
-        self.reminders = Reminders(repository, self._say, self._write, now)
+        self.reminders = Reminders(repository, self, now)
         self._toolbox = Toolbox(self.reminders, _search(settings), now)
         self._has_search = has_built_in_search or settings.kith_search_url is not None
         self._has_built_in_search = has_built_in_search
@@ -80,36 +80,54 @@ class Errands:
         )
         return await self._toolbox.run(asked, room)
 
-    # ------------------------------------------------------------------ reminders that are due
+    # ------------------------------------------------------------------ reminders that are due (`bot.tools.reminders.Room`)
 
-    def _say(self, reminder: Reminder) -> bool:
-        """In the call, if it is on in that channel, somebody is heard there, and whoever asked is there."""
+    def say(self, reminder: Reminder) -> Said:
+        """In the call, if it is on in that channel, somebody is heard there, and whoever asked is there. In a pause only: what waits to be said
+        would be heard by whoever comes meanwhile."""
         call = self._calls().call(reminder.guild_id)
-        is_there = call is not None and reminder.user_id in call.present
-        if call is None or not is_there or call.session.voice.channel_id != reminder.channel_id:
-            return False
-        return self._calls().tell(reminder.guild_id, spoken(reminder, call.name_of(reminder.user_id)))
+        if call is None or call.session.voice.channel_id != reminder.channel_id or reminder.user_id not in call.present:
+            return Said.NOT_HERE
+        conversation = call.session.conversation
+        if not conversation.wants_model or conversation.is_parting:
+            return Said.NOT_HERE
+        if conversation.is_busy or not conversation.is_model_ready:
+            return Said.BUSY
+        if not reminder.text or not reminder.heard_by >= call.present.keys():
+            return Said.NOT_ALL_HEARD
+        is_told = self._calls().tell(reminder.guild_id, spoken(reminder, call.name_of(reminder.user_id)))
+        return Said.WORDS if is_told else Said.NOT_HERE
 
-    async def _write(self, reminder: Reminder) -> None:
-        """In the channel's chat, to whoever asked. Raises `KithError` when it takes no message."""
+    def hint(self, reminder: Reminder) -> None:
+        call = self._calls().call(reminder.guild_id)
+        if call is not None and reminder.user_id in call.present:
+            self._calls().tell(reminder.guild_id, hinted(call.name_of(reminder.user_id)))
+
+    async def write(self, reminder: Reminder) -> None:
+        """In the channel's chat, to whoever asked, in the language that they asked in. Raises `KithError` when it takes no message."""
         channel = self.find_channel(reminder.channel_id)
         if not isinstance(channel, discord.abc.Messageable):
             raise KithError("the channel of a reminder is gone")
         guild = getattr(channel, "guild", None)
-        locale = str(guild.preferred_locale) if guild is not None else ""
+        locale = reminder.language or (str(guild.preferred_locale) if guild is not None else ENGLISH)
         at = discord_time(reminder.due_at)
         is_late = (self._now() - reminder.due_at).total_seconds() > LATE_S
-        if not reminder.text:
-            told = self._texts.say(locale, "reminder-due-blank")
-        elif is_late:
-            told = self._texts.say(locale, "reminder-late", at=at, text=reminder.text)
-        else:
-            told = self._texts.say(locale, "reminder-due", text=reminder.text)
+        told = self._texts.say(locale, "reminder-waits-late" if is_late else "reminder-waits", at=at)
+        view = discord.ui.View(timeout=None)
+        label = self._texts.say(locale, "reminder-button")
+        view.add_item(discord.ui.Button(label=label, custom_id=button_id(reminder.user_id, reminder.reminder_id)))
         whom = discord.Object(reminder.user_id, type=discord.User)
         try:
-            await channel.send(f"<@{whom.id}> {told}", allowed_mentions=discord.AllowedMentions(users=[whom]))
+            await channel.send(
+                f"<@{whom.id}> {told}", view=view, allowed_mentions=discord.AllowedMentions(users=[whom])
+            )
         except discord.DiscordException as error:
             raise KithError(f"the chat takes no message ({type(error).__name__})") from error
+
+
+def button_id(user_id: int, reminder_id: str) -> str:
+    """Of the button that shows the words of a reminder to this member (`cogs.reminders`): it says all that is needed, so it outlives a restart."""
+    return f"kith:reminder:{user_id}:{reminder_id}"
 
 
 def _search(settings: Settings) -> Search | None:

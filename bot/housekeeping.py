@@ -1,30 +1,30 @@
-"""What goes by itself when it has had its time: memories that nobody used, proposals that nobody answered, recaps of yesterday, old books."""
+"""What goes by itself when it has had its time: memories that nobody used, proposals that nobody answered, recaps of yesterday, old books and lists."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from bot.errors import StorageError
 from bot.memory.keeper import Keeper
-from bot.storage.usage import DAYS_KEPT, UsageLedger
+from bot.storage.estate import Estate
 
 EVERY_S: Final = 3_600.0
 _log = structlog.get_logger(__name__)
 
 
 async def keep_house(
-    keeper: Keeper, usage: UsageLedger, guild_ids: Callable[[], Iterable[int]], now: Callable[[], datetime]
+    keeper: Keeper, estate: Estate, guild_ids: Callable[[], Iterable[int]], now: Callable[[], datetime]
 ) -> None:
     """At the start, and every hour after that; a database that fails is asked again an hour later."""
     while True:
         try:
             await keeper.keep_house(now(), list(guild_ids()))
-            await usage.expire(now().date() - timedelta(days=DAYS_KEPT))
+            await estate.clear_out(now())
         except StorageError as error:
             _log.warning("housekeeping_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_S)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.storage.guild_repository import AUDIT_KEPT
+from bot.storage.reminders import WAITING_DAYS
 from bot.storage.usage import MONTHS_KEPT, Usage
 from bot.texts import Texts, discord_time
 
@@ -99,7 +100,7 @@ def kept_lines(texts: Texts, locale: str, everything: Mapping[str, Any], retenti
         ("privacy-receipt-memories", len(remembered), {"next": _when(min(goes, default=None))}),
         ("privacy-receipt-proposals", len(proposed), {"next": _when(min(_times(proposed), default=None))}),
         ("privacy-receipt-recaps", len(recaps), {"next": _when(max(_times(recaps), default=None))}),
-        ("privacy-receipt-reminders", len(reminders), {"next": _when(max(_times(reminders, "due_at"), default=None))}),
+        ("privacy-receipt-reminders", len(reminders), {"next": _when(_last(reminders))}),
         ("privacy-receipt-usage", len(days), {"months": MONTHS_KEPT}),
         ("privacy-receipt-personas", made, {}),
         ("privacy-receipt-choices", len(choices), {}),
@@ -111,6 +112,12 @@ def kept_lines(texts: Texts, locale: str, everything: Mapping[str, Any], retenti
         if count
     ]
     return lines or [texts.say(locale, "privacy-receipt-nothing")]
+
+
+def _last(reminders: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the last of them is gone, whatever becomes of it."""
+    due = max(_times(reminders, "due_at"), default=None)
+    return None if due is None else due + timedelta(days=WAITING_DAYS)
 
 
 def _goes(memory: Mapping[str, Any], retention_days: int) -> datetime:

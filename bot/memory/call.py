@@ -139,6 +139,10 @@ class CallMemory:
             text, kind, subject_id, speaker_id, present, language, is_shareable=is_shareable
         )
 
+    def heard_by(self, text: str, speaker_id: int, present: frozenset[int]) -> frozenset[int]:
+        """Who of those present heard what the text comes from, which the speaker said."""
+        return self._listening.heard_by(text, speaker_id, present)
+
     async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool:
         """The member wants something of theirs left alone: what fits the words best is told to no room any more. False: nothing of theirs fits.
 

@@ -60,9 +60,8 @@ class Keeping:
         subject_id = speaker_id if subject_id == ROOM else subject_id
         await self._permission.look()
         text = tidy(text)
-        # Whoever came after the words were spoken did not hear them.
         source = self._listening.source(text, speaker_id)
-        heard_by = (present if source is None else present & source.heard_by) | {speaker_id}
+        heard_by = self._listening.heard_by(text, speaker_id, present)
         async with self._shelves.writing:
             refusal = self._refusal(text, subject_id, speaker_id)
             if refusal is not None:

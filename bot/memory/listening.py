@@ -75,6 +75,11 @@ class Listening:
         """Where a text comes from that the speaker wants remembered; `None`: they have said nothing."""
         return self._sources.of(text, speaker_id)
 
+    def heard_by(self, text: str, speaker_id: int, present: frozenset[int]) -> frozenset[int]:
+        """Who of those present heard what the text comes from: whoever came after the words were spoken did not. The speaker always did."""
+        source = self.source(text, speaker_id)
+        return (present if source is None else present & source.heard_by) | {speaker_id}
+
     def named(self, words: str) -> list[int]:
         """Whom the words name."""
         return [user_id for user_id, name in self._names.items() if name and name in words.casefold()]

@@ -1,4 +1,4 @@
-"""What every repository owes: to say which tables are its own, and to erase and export what they hold of a guild or a member.
+"""What every repository owes: to say which tables are its own, to erase and export what they hold of a guild or a member, and to let go of what is old.
 
 `bot.storage.estate` asks all of them together; a test looks at every table for what an erase left behind.
 """
@@ -9,6 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,10 @@ class Aggregate(ABC):
 
     def let_go(self, guild_id: int, user_id: int | None) -> None:  # noqa: B027  most keep nothing in memory
         """What is kept in memory of a member (`None`: of the whole guild) goes, before the disk is asked."""
+
+    async def clear_out(self, now: datetime) -> int:
+        """What has had its time goes, in every guild: the policy says which and when. Answers how many rows there were."""
+        return 0
 
     @abstractmethod
     async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import delete, select, update
@@ -14,6 +14,8 @@ from bot.storage.aggregate import Aggregate
 from bot.storage.tables import CallRow
 
 REASON_LIMIT: Final = 64
+DAYS_KEPT: Final = 90
+"""After its beginning a call is known for so long: enough to look into a complaint, and no diary of when a room is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,14 @@ class CallLog(Aggregate):
                 LoggedCall(row.guild_id, row.call_id, row.channel_id, row.started_at, row.ended_at, row.end_reason)
                 for row in rows
             ]
+
+    async def clear_out(self, now: datetime) -> int:
+        """Calls that began more than `DAYS_KEPT` days ago."""
+        async with self._database.transaction() as session:
+            result: Any = await session.execute(
+                delete(CallRow).where(CallRow.started_at < now - timedelta(days=DAYS_KEPT))
+            )
+            return int(result.rowcount)
 
     # ------------------------------------------------------------------ erase and export
 

@@ -1,4 +1,4 @@
-"""All that is kept, as one: erasing a member or a guild from it, and telling a member what there is of them.
+"""All that is kept, as one: erasing a member or a guild from it, telling a member what there is of them, and letting go of what is old.
 
 An erase is one transaction over every table, so that a crash leaves all or nothing of it; when it returns, the write-ahead log is empty and the
 deleted rows are overwritten. The agreement to be heard ends in memory first, before the disk is asked.
@@ -38,6 +38,10 @@ class Estate:
             for aggregate in self.aggregates:
                 await aggregate.erase_guild(guild_id, session)
         await self._database.scrub()
+
+    async def clear_out(self, now: datetime) -> int:
+        """What has had its time, in every table that has a rule of its own for that. Answers how many rows went."""
+        return sum([await aggregate.clear_out(now) for aggregate in self.aggregates])
 
     async def export_member(self, guild_id: int, user_id: int) -> dict[str, Any]:
         """As JSON takes it: a part an aggregate, by its name. Ids as text, since 64 bits do not fit into the numbers of every reader."""

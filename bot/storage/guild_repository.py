@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import structlog
@@ -20,6 +20,9 @@ from bot.storage.tables import AuditRow, GuildChoiceRow
 
 AUDIT_KEPT: Final = 1_000
 """Changes of a guild; the oldest goes."""
+
+AUDIT_MONTHS: Final = 13
+"""And none is kept longer than the books of what was spent: who did what is nobody's business for ever."""
 
 _log = structlog.get_logger(__name__)
 
@@ -103,6 +106,13 @@ class GuildSettingsRepository(Aggregate):
                 select(AuditRow).where(AuditRow.guild_id == guild_id).order_by(AuditRow.changed_at.desc()).limit(limit)
             )
             return [Change(row.user_id, row.name, row.before, row.after, row.changed_at) for row in rows]
+
+    async def clear_out(self, now: datetime) -> int:
+        """Lines of the audit that are older than `AUDIT_MONTHS`. What was chosen stays as it is."""
+        before = now - timedelta(days=AUDIT_MONTHS * 365.25 / 12)
+        async with self._database.transaction() as session:
+            result: Any = await session.execute(delete(AuditRow).where(AuditRow.changed_at < before))
+            return int(result.rowcount)
 
     # ------------------------------------------------------------------ erase and export
 

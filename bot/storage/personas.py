@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2s
 from typing import Any, ClassVar, Final
@@ -28,6 +28,9 @@ GUILD_FILES_BYTES: Final = 32 * 1024 * 1024
 
 ALL_FILES_BYTES: Final = 128 * 1024 * 1024
 """Of all guilds' together: forgetting writes SQLite's file anew, about 15 ms a MiB, and is done within five seconds."""
+
+WAITING_DAYS: Final = 90
+"""So long a persona waits for approval after it was last written; what nobody wanted for so long takes no place from another."""
 
 CHOICES: Final = 500
 """Channels of a guild with somebody of their own: as many as a guild has channels."""
@@ -168,6 +171,18 @@ class PersonaRepository(Aggregate):
             if row is not None:
                 await _delete(session, row)
             return row is not None
+
+    async def clear_out(self, now: datetime) -> int:
+        """Personas that have waited for approval for `WAITING_DAYS`, as `delete` takes them away."""
+        async with self._database.transaction() as session:
+            query = select(GuildPersonaRow).where(
+                GuildPersonaRow.is_approved.is_(False),
+                GuildPersonaRow.updated_at < now - timedelta(days=WAITING_DAYS),
+            )
+            found = (await session.scalars(query)).all()
+            for row in found:
+                await _delete(session, row)
+            return len(found)
 
     # ------------------------------------------------------------------ who speaks where
 

@@ -1,33 +1,43 @@
-"""Timers and reminders that members asked for aloud, until they are due. What of, is sealed."""
+"""Timers and reminders that members asked for aloud, until they were told. What of, is sealed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import KithError, StorageError
 from bot.storage.aggregate import Aggregate
 from bot.storage.database import Database
+from bot.storage.memory_rows import unhear
 from bot.storage.tables import ReminderRow
 from bot.storage.vault import Vault
 
 REMINDERS: Final = 20
-"""Of a member, open."""
+"""Of a member, to come; and so many that were told, whose words wait for them."""
 
 TEXT_CHARS: Final = 200
 DUE_AT_ONCE: Final = 500
+WAITING_DAYS: Final = 7
+"""So long after its time the words of a reminder wait for whoever asked."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """Times are aware UTC. `channel_id`: where it was asked for, and where it is written when no call is on."""
+    """Times are aware UTC.
+
+    Attributes:
+        channel_id: where it was asked for, and where it is written when no call is on.
+        heard_by: who heard what of; whoever asked is always among them.
+        language: of whoever asked (`en`, `zh-CN`), as it was heard; empty: not known.
+        told_at: since when its words wait for whoever asked; `None`: it is to come.
+    """
 
     guild_id: int
     reminder_id: str
@@ -36,6 +46,9 @@ class Reminder:
     text: str
     due_at: datetime
     made_at: datetime
+    heard_by: frozenset[int] = frozenset()
+    language: str = ""
+    told_at: datetime | None = None
 
 
 class ReminderRepository(Aggregate):
@@ -53,8 +66,9 @@ class ReminderRepository(Aggregate):
         text = _checked(reminder.text)
         cipher = await self._vault.cipher(reminder.guild_id)
         mine = (ReminderRow.guild_id == reminder.guild_id, ReminderRow.user_id == reminder.user_id)
+        to_come = ReminderRow.told_at.is_(None)
         async with self._database.transaction() as session:
-            count = await session.scalar(select(func.count()).select_from(ReminderRow).where(*mine)) or 0
+            count = await session.scalar(select(func.count()).select_from(ReminderRow).where(*mine, to_come)) or 0
             if count >= REMINDERS:
                 raise KithError(
                     f"a member has at most {REMINDERS} reminders", key="error-reminder-many", count=REMINDERS
@@ -65,25 +79,50 @@ class ReminderRepository(Aggregate):
                     reminder_id=reminder.reminder_id,
                     user_id=reminder.user_id,
                     channel_id=reminder.channel_id,
+                    heard_by=sorted(reminder.heard_by | {reminder.user_id}),
+                    language=reminder.language,
                     sealed=cipher.seal(ReminderRow.__tablename__, reminder.user_id, reminder.reminder_id, text),
                     due_at=reminder.due_at,
                     made_at=reminder.made_at,
+                    told_at=reminder.told_at,
                 )
             )
 
     async def due(self, now: datetime) -> list[Reminder]:
-        """Of every guild, the longest overdue first; at most `DUE_AT_ONCE`."""
-        query = select(ReminderRow).where(ReminderRow.due_at <= now).order_by(ReminderRow.due_at).limit(DUE_AT_ONCE)
-        return await self._opened(query)
+        """Of every guild, what is to be told now, the longest overdue first; at most `DUE_AT_ONCE`."""
+        query = select(ReminderRow).where(ReminderRow.due_at <= now, ReminderRow.told_at.is_(None))
+        return await self._opened(query.order_by(ReminderRow.due_at).limit(DUE_AT_ONCE))
 
     async def next_due(self) -> datetime | None:
+        query = select(ReminderRow.due_at).where(ReminderRow.told_at.is_(None)).order_by(ReminderRow.due_at).limit(1)
         async with self._database.transaction() as session:
-            return await session.scalar(select(ReminderRow.due_at).order_by(ReminderRow.due_at).limit(1))
+            return await session.scalar(query)
 
     async def of_member(self, guild_id: int, user_id: int) -> list[Reminder]:
-        """The soonest first."""
+        """The soonest first: those that were told and wait for them, and those to come."""
         mine = (ReminderRow.guild_id == guild_id, ReminderRow.user_id == user_id)
         return await self._opened(select(ReminderRow).where(*mine).order_by(ReminderRow.due_at))
+
+    async def keep_waiting(self, reminder: Reminder, told_at: datetime) -> None:
+        """It was told that there is something; what, waits for whoever asked. Of those of a member that wait, the newest `REMINDERS` stay."""
+        mine = (ReminderRow.guild_id == reminder.guild_id, ReminderRow.user_id == reminder.user_id)
+        waiting = (*mine, ReminderRow.told_at.is_not(None))
+        async with self._database.transaction() as session:
+            this = ReminderRow.reminder_id == reminder.reminder_id
+            await session.execute(update(ReminderRow).where(*mine, this).values(told_at=told_at))
+            newest = select(ReminderRow.reminder_id).where(*waiting)
+            newest = newest.order_by(ReminderRow.told_at.desc(), ReminderRow.reminder_id).limit(REMINDERS)
+            kept = (await session.scalars(newest)).all()
+            await session.execute(delete(ReminderRow).where(*waiting, ReminderRow.reminder_id.not_in(kept)))
+
+    async def clear_out(self, now: datetime) -> int:
+        """What has waited for `WAITING_DAYS`, and what could be told to nobody for as long."""
+        query = delete(ReminderRow).where(ReminderRow.due_at < now - timedelta(days=WAITING_DAYS))
+        async with self._database.transaction() as session:
+            result: Any = await session.execute(query)
+        if result.rowcount:
+            await self._database.scrub(at_once=False)
+        return int(result.rowcount)
 
     async def remove(self, guild_id: int, reminder_id: str) -> bool:
         """Done or called off. False: there was none."""
@@ -107,16 +146,29 @@ class ReminderRepository(Aggregate):
                 _log.error("sealed_rows_do_not_open", count=1)
                 text = ""
             found.append(
-                Reminder(row.guild_id, row.reminder_id, row.user_id, row.channel_id, text, row.due_at, row.made_at)
+                Reminder(
+                    row.guild_id,
+                    row.reminder_id,
+                    row.user_id,
+                    row.channel_id,
+                    text,
+                    row.due_at,
+                    row.made_at,
+                    frozenset(row.heard_by) | {row.user_id},
+                    row.language,
+                    row.told_at,
+                )
             )
         return found
 
     # ------------------------------------------------------------------ erase and export
 
     async def erase_member(self, guild_id: int, user_id: int, session: AsyncSession | None = None) -> None:
+        """Theirs go; those of others forget that this member heard them, so that they are told to fewer rooms than before."""
         mine = (ReminderRow.guild_id == guild_id, ReminderRow.user_id == user_id)
         async with self._written(session) as open_session:
             await open_session.execute(delete(ReminderRow).where(*mine))
+            await unhear(open_session, ReminderRow, guild_id, user_id)
 
     async def erase_guild(self, guild_id: int, session: AsyncSession | None = None) -> None:
         async with self._written(session) as open_session:
@@ -127,8 +179,11 @@ class ReminderRepository(Aggregate):
             {
                 "text": one.text,
                 "channel_id": str(one.channel_id),
+                "heard_by": len(one.heard_by),
+                "language": one.language,
                 "due_at": one.due_at.isoformat(),
                 "made_at": one.made_at.isoformat(),
+                "told_at": one.told_at.isoformat() if one.told_at is not None else None,
             }
             for one in await self.of_member(guild_id, user_id)
         ]

@@ -251,7 +251,8 @@ class UsageRow(Table):
 
 
 class ReminderRow(Table):
-    """A timer or a reminder that somebody asked for aloud. `sealed`: what of."""
+    """A timer or a reminder that somebody asked for aloud. `sealed`: what of. `heard_by`: who heard that. `told_at`: since when its words wait for
+    whoever asked."""
 
     __tablename__ = "reminders"
     __table_args__ = _held_by("user")
@@ -260,9 +261,12 @@ class ReminderRow(Table):
     reminder_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[int]
     channel_id: Mapped[int]
+    heard_by: Mapped[list[int]]
+    language: Mapped[str] = mapped_column(String(8))
     sealed: Mapped[bytes]
     due_at: Mapped[datetime]
     made_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
 
 
 class MemberChoiceRow(Table):

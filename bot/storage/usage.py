@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import delete, select
@@ -66,8 +66,9 @@ class UsageLedger(Aggregate):
         async with self._database.transaction() as session:
             return [_usage(row) for row in await session.scalars(query)]
 
-    async def expire(self, before: date) -> int:
-        """Days before this one go, in every guild. Answers how many rows there were."""
+    async def clear_out(self, now: datetime) -> int:
+        """Days older than `DAYS_KEPT`."""
+        before = now.astimezone(UTC).date() - timedelta(days=DAYS_KEPT)
         async with self._database.transaction() as session:
             result: Any = await session.execute(delete(UsageRow).where(UsageRow.day < before))
             return int(result.rowcount)

@@ -1,24 +1,37 @@
-"""Reminders until they are due: kept on the disk, said in the call if it is on, written in the channel otherwise.
+"""Reminders until they were told: kept on the disk, said in the call if it is on, written in the channel otherwise.
 
-One task for all servers sleeps until the next one is due or something changes. A reminder leaves the disk once it was told, so a restart
-loses none; one that fell due meanwhile is told at the start. What cannot be told is tried again, and given up a day later.
+The words of a reminder follow the rule of memory (`bot.memory.room`): they are spoken where everybody who is there heard them being said. Where
+somebody is who did not, the room hears that there is something, and in the chat a button shows what, to whoever asked and to nobody else. What is
+written is always behind that button: a channel is read by whoever may read it, now and later, so nobody can say that all of them heard.
+
+One task for all servers sleeps until the next one is due or something changes. A reminder leaves the disk once its words were spoken, and a week
+after its time where they wait behind a button; so a restart loses none, and one that fell due meanwhile is told at the start. What cannot be told
+is tried again, and given up a day later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, Protocol
 
 import structlog
 
 from bot.errors import KithError
 from bot.storage.reminders import Reminder
+from bot.tools.tool import Asked
 
 TRY_AGAIN: Final = timedelta(minutes=1)
 WRITE_S: Final = 20.0
+BUSY_LIMIT: Final = timedelta(minutes=1)
+"""A room that has not paused for so long is told in writing."""
+
+PAUSE_S: Final = 1.0
+"""So often a room that is busy is looked at."""
+
 LOOK_AGAIN_S: Final = 5.0
 """While something could not be told: what falls due meanwhile must not wait for it."""
 
@@ -29,6 +42,28 @@ LONGEST_SLEEP_S: Final = 3_600.0
 _log = structlog.get_logger(__name__)
 
 
+class Said(StrEnum):
+    """What a call did with a reminder that is due."""
+
+    WORDS = "words"  # it says what of
+    NOT_ALL_HEARD = "not_all_heard"  # somebody is there who may not know: nothing was said yet
+    BUSY = "busy"  # somebody speaks, or something sounds: in the next pause
+    NOT_HERE = "not_here"  # no call there with whoever asked
+
+
+class Room(Protocol):
+    """Where reminders are told: `bot.errands`."""
+
+    def say(self, reminder: Reminder) -> Said:
+        """In the guild's call."""
+
+    def hint(self, reminder: Reminder) -> None:
+        """In the call: that there is something, and where it waits."""
+
+    async def write(self, reminder: Reminder) -> None:
+        """Into the reminder's channel, its words behind a button. Raises when that is not possible."""
+
+
 class KeepsReminders(Protocol):
     """What is needed of `bot.storage.reminders.ReminderRepository`."""
 
@@ -36,6 +71,7 @@ class KeepsReminders(Protocol):
     async def due(self, now: datetime) -> list[Reminder]: ...
     async def next_due(self) -> datetime | None: ...
     async def of_member(self, guild_id: int, user_id: int) -> list[Reminder]: ...
+    async def keep_waiting(self, reminder: Reminder, told_at: datetime) -> None: ...
     async def remove(self, guild_id: int, reminder_id: str) -> bool: ...
 
 
@@ -47,39 +83,36 @@ def spoken(reminder: Reminder, name: str) -> str:
     )
 
 
+def hinted(name: str) -> str:
+    """The host's note for the model where somebody is who did not hear what of: the model is not told either."""
+    return (
+        f'It is time: "{name}" asked to be reminded of something now. Others here did not hear what of, so you are not told: it waits in the chat, '
+        f'for them alone. Tell them in one short sentence, and guess nothing: "something waits for you in the chat".'
+    )
+
+
 class Reminders:
-    """Every reminder of the house.
+    """Every reminder of the house. `now`: the time of day, aware."""
 
-    Args:
-        say_in_call: says it in the guild's call, if that is on in the reminder's channel and its member is there; whether it did.
-        write: writes it into the reminder's channel; raises when that is not possible.
-        now: the time of day, aware.
-    """
-
-    def __init__(
-        self,
-        repository: KeepsReminders,
-        say_in_call: Callable[[Reminder], bool],
-        write: Callable[[Reminder], Awaitable[None]],
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, repository: KeepsReminders, room: Room, now: Callable[[], datetime]) -> None:
         self._repository = repository
-        self._say_in_call = say_in_call
-        self._write = write
+        self._room = room
         self._now = now
         self._changed = asyncio.Event()
         self._untold: dict[str, datetime] = {}  # when to try again; bounded by what is due at once
 
-    async def set(self, guild_id: int, user_id: int, channel_id: int, text: str, due_at: datetime) -> Reminder:
+    async def set(self, asked: Asked, due_at: datetime) -> Reminder:
         """A new one. Raises `KithError` (`error-reminder-many`) when the member has as many as there may be."""
         reminder = Reminder(
-            guild_id=guild_id,
+            guild_id=asked.guild_id,
             reminder_id=secrets.token_hex(16),
-            user_id=user_id,
-            channel_id=channel_id,
-            text=text,
+            user_id=asked.user_id,
+            channel_id=asked.channel_id,
+            text=asked.text,
             due_at=due_at,
             made_at=self._now(),
+            heard_by=asked.heard_by | {asked.user_id},
+            language=asked.language,
         )
         await self._repository.add(reminder)
         self._changed.set()
@@ -88,6 +121,11 @@ class Reminders:
     async def of_member(self, guild_id: int, user_id: int) -> Sequence[Reminder]:
         """Theirs, the next one first."""
         return sorted(await self._repository.of_member(guild_id, user_id), key=lambda one: one.due_at)
+
+    async def waiting(self, guild_id: int, user_id: int, reminder_id: str) -> Reminder | None:
+        """One of the member's own that is due, and waits to be read. `None`: there is none such of theirs (any more)."""
+        mine = await self._repository.of_member(guild_id, user_id)
+        return next((one for one in mine if one.reminder_id == reminder_id and one.due_at <= self._now()), None)
 
     async def cancel(self, guild_id: int, user_id: int, reminder_id: str) -> bool:
         """Takes one of the member's own away. False: there is none such of theirs."""
@@ -120,7 +158,7 @@ class Reminders:
             _log.warning("reminders_unreadable", kind=type(error).__name__)
             return LOOK_AGAIN_S
         if self._untold:
-            return LOOK_AGAIN_S
+            return PAUSE_S if min(self._untold.values()) <= self._now() else LOOK_AGAIN_S
         if next_due is None:
             return LONGEST_SLEEP_S
         return min(max(0.0, (next_due - self._now()).total_seconds()), LONGEST_SLEEP_S)
@@ -128,13 +166,23 @@ class Reminders:
     async def _tell(self, reminder: Reminder) -> None:
         """Said, written, or noted for later."""
         try:
-            if not self._say_in_call(reminder):
+            said = self._room.say(reminder)
+            if said is Said.BUSY and self._now() - reminder.due_at < BUSY_LIMIT:
+                self._untold[reminder.reminder_id] = self._now()
+                return
+            if said is not Said.WORDS:
                 async with asyncio.timeout(WRITE_S):
-                    await self._write(reminder)
+                    await self._room.write(reminder)
         except Exception as error:  # one channel that is closed to us must not keep the others from hearing
             _log.warning("reminder_untold", guild_id=reminder.guild_id, kind=type(error).__name__)
             if self._now() - reminder.due_at <= GIVEN_UP:
                 self._untold[reminder.reminder_id] = self._now() + TRY_AGAIN
                 return
+            said = Said.WORDS  # nobody will be shown it
         self._untold.pop(reminder.reminder_id, None)
-        await self._repository.remove(reminder.guild_id, reminder.reminder_id)
+        if said is Said.WORDS:
+            await self._repository.remove(reminder.guild_id, reminder.reminder_id)
+            return
+        await self._repository.keep_waiting(reminder, self._now())
+        if said is Said.NOT_ALL_HEARD:
+            self._room.hint(reminder)

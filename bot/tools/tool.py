@@ -49,12 +49,25 @@ class RoomMemory(Protocol):
         is_shareable: bool = False,
     ) -> Outcome: ...
     async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool: ...
+    def heard_by(self, text: str, speaker_id: int, present: frozenset[int]) -> frozenset[int]: ...
 
 
 class SetsReminders(Protocol):
     """What tools need of `bot.tools.reminders.Reminders`."""
 
-    async def set(self, guild_id: int, user_id: int, channel_id: int, text: str, due_at: datetime) -> object: ...
+    async def set(self, asked: Asked, due_at: datetime) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A reminder as it is asked for: by whom, where, what of, who heard that, and in which language."""
+
+    guild_id: int
+    user_id: int
+    channel_id: int
+    text: str
+    heard_by: frozenset[int] = frozenset()
+    language: str = ""
 
 
 class SearchesWeb(Protocol):
@@ -172,6 +185,7 @@ def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
 __all__ = [
     "Answer",
     "Arguments",
+    "Asked",
     "Errand",
     "Field",
     "RefusedError",

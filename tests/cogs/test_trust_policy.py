@@ -11,9 +11,12 @@ from bot.companion import OFF_RECORD_S
 from bot.conversation.disclosure import EVERY_S
 from bot.memory.terms import RECAP_HOURS, STRICT_DAYS, USUAL_DAYS
 from bot.settings import Settings
+from bot.storage.calls import DAYS_KEPT
 from bot.storage.consent import NOTICE_VERSION, Scope
-from bot.storage.guild_repository import AUDIT_KEPT
+from bot.storage.guild_repository import AUDIT_KEPT, AUDIT_MONTHS
 from bot.storage.guilds import GuildSettings, MemoryMode
+from bot.storage.personas import WAITING_DAYS
+from bot.storage.reminders import WAITING_DAYS as WAITING_DAYS_OF_REMINDERS
 from bot.storage.tables import Table
 from bot.storage.usage import MONTHS_KEPT
 from bot.texts import Texts
@@ -61,7 +64,10 @@ def test_deadlines_are_those_of_the_code(page: str) -> None:
     assert numbers(table["memory_proposals"][2]) == [STRICT_DAYS, USUAL_DAYS]
     assert numbers(table["recap_points"][2]) == [RECAP_HOURS]
     assert numbers(table["usage"][2]) == [MONTHS_KEPT]
-    assert numbers(table["audit"][2]) == [AUDIT_KEPT]
+    assert numbers(table["audit"][2]) == [AUDIT_KEPT, AUDIT_MONTHS]
+    assert numbers(table["calls"][2]) == [DAYS_KEPT]
+    assert numbers(table["reminders"][2]) == [WAITING_DAYS_OF_REMINDERS]
+    assert numbers(table["guild_personas"][2]) == [WAITING_DAYS]
     assert settings.memory is MemoryMode.STRICT
     assert all(f"*{mode.value}*" in text for mode in MemoryMode)
     assert not settings.web_search

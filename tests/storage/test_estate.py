@@ -74,6 +74,33 @@ async def test_the_estate_of_the_house_and_of_these_tests_has_every_aggregate(da
     await stores.close()
 
 
+# ---------------------------------------------------------------------------- how long
+
+STAY = {
+    "consent": "proof of what was agreed to and taken back; until its member erases it",
+    "guild_choices": "the server's settings, until they are changed",
+    "channel_personas": "a setting too; at most as many as a server has channels",
+    "member_personas": "a member's choice, until they change or erase it",
+    "member_choices": "a member's choice, until they change or erase it",
+    "guild_personas": "what was approved, until it is deleted",
+    "persona_files": "of a persona, with which they go",
+    "guild_keys": "what the server's words are sealed with, until the server removes the bot",
+}
+"""Tables whose rows do not go by themselves, and why. Every other one has an end, which the privacy policy names."""
+
+
+async def test_whatever_has_no_reason_to_stay_goes_by_itself(database: Database, vault: Vault) -> None:
+    await fill(database, vault)
+    estate, later = estate_of(database, vault), NOW + timedelta(days=5 * 366)
+    await estate.clear_out(later)
+    memories = next(one for one in estate.aggregates if isinstance(one, MemoryRepository))
+    for guild in (HERE, THERE):  # as long as each server says: `Keeper.keep_house`
+        await memories.expire(guild, later, later - timedelta(days=365))
+    left = {table.name for table in Table.metadata.sorted_tables if await rows_of(database, table, HERE)}
+    assert left <= STAY.keys()
+    assert set(Table.metadata.tables) >= STAY.keys()
+
+
 # ---------------------------------------------------------------------------- erase and export
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from bot.storage.calls import CallLog
+from bot.storage.calls import DAYS_KEPT, CallLog
 from bot.storage.database import Database
-from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.guild_repository import AUDIT_MONTHS, GuildSettingsRepository
 
 pytestmark = pytest.mark.shell
 pytest_plugins = ("opened",)
@@ -67,3 +69,23 @@ async def test_a_guild_that_is_gone_leaves_nothing(database: Database) -> None:
     assert (await guilds.get(5)).persona is None
     assert await log.recent(5) == []
     assert len(await log.recent(6)) == 1
+
+
+async def test_a_call_is_known_for_ninety_days_and_then_no_more(database: Database) -> None:
+    log = CallLog(database)
+    await log.started(5, 50)
+    await log.started(6, 60)
+    began = (await log.recent(5))[0].started_at
+    assert await log.clear_out(began + timedelta(days=DAYS_KEPT)) == 0
+    assert await log.clear_out(datetime.now(UTC) + timedelta(days=DAYS_KEPT)) == 2
+    assert await log.recent(5) == await log.recent(6) == []
+
+
+async def test_a_line_of_the_audit_goes_in_time_and_what_was_chosen_stays(database: Database) -> None:
+    guilds = GuildSettingsRepository(database)
+    await guilds.choose_persona(5, "bedtime", user_id=7)
+    made = (await guilds.changes(5))[0].changed_at
+    assert await guilds.clear_out(made + timedelta(days=AUDIT_MONTHS * 30)) == 0
+    assert await guilds.clear_out(made + timedelta(days=AUDIT_MONTHS * 31)) == 1
+    assert await guilds.changes(5) == []
+    assert (await guilds.get(5)).persona == "bedtime"

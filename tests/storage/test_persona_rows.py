@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bot.personas.draft import Draft, draft_of
 from bot.personas.library import Library
 from bot.storage.database import Database, create_engine, parse_address
 from bot.storage.guild_repository import GuildSettingsRepository
-from bot.storage.personas import PERSONAS, PersonaRepository, Scope, StoredPersona
+from bot.storage.personas import PERSONAS, WAITING_DAYS, PersonaRepository, Scope, StoredPersona
 from bot.storage.schema import bring_to_head, step_through
 
 pytestmark = pytest.mark.shell
@@ -120,6 +121,17 @@ async def test_whoever_edits_what_waits_approves_it_only_if_it_is_what_they_were
     assert not unseen.is_approved
     now = draft_of(unseen.persona)
     assert (await cast.edit(GUILD, "captain-rook", now, now, may_approve=True)).is_approved
+
+
+async def test_what_waits_for_ninety_days_goes_and_what_was_approved_stays(repository: PersonaRepository) -> None:
+    await repository.add(GUILD, stored("rook"))
+    await repository.add(GUILD, stored("waits", is_approved=False))
+    await repository.choose_for_channel(GUILD, LOUNGE, "waits")
+    now = datetime.now(UTC)
+    assert await repository.clear_out(now + timedelta(days=WAITING_DAYS - 1)) == 0
+    assert await repository.clear_out(now + timedelta(days=WAITING_DAYS + 1)) == 1
+    assert [one.slug for one in await repository.all(GUILD)] == ["rook"]
+    assert await repository.chosen(GUILD, LOUNGE, None) == (None, None)
 
 
 async def test_a_member_alone_goes_before_the_channel_and_the_channel_before_the_server(cast: Cast) -> None:

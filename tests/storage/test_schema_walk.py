@@ -78,6 +78,8 @@ def _step(connection: Connection, do: Any, revision: str) -> None:
     before = _rows(connection)
     step_through(connection, do, revision)
     after = _rows(connection)
+    if do is command.downgrade:  # what was told is not told again by a schema that does not know of that
+        before["reminders"] = [row for row in before.get("reminders", []) if row.get("told_at") is None]
     for name in before.keys() & after.keys():
         assert _shared(before[name], after[name]) == _shared(after[name], before[name]), name
     _check_choices(before, after)
@@ -127,6 +129,8 @@ def _samples(table: Table) -> list[Mapping[str, Any]]:
     row = {column.name: _sample(column) for column in table.columns}
     if table.name == "guild_choices":
         return [{**row, "name": name, "value": value} for name, value in CHOICES.items()]
+    if "told_at" in row:
+        return [row, {**row, "reminder_id": "to come", "told_at": None}]
     return [row]
 
 

@@ -18,7 +18,7 @@ from bot.storage.database import Database
 from bot.storage.members import MemberChoices
 from bot.storage.reminders import REMINDERS, TEXT_CHARS, Reminder, ReminderRepository
 from bot.storage.tables import ReminderRow
-from bot.storage.usage import NOBODY, Usage, UsageLedger
+from bot.storage.usage import DAYS_KEPT, NOBODY, Usage, UsageLedger
 from bot.storage.vault import Vault
 
 pytestmark = pytest.mark.shell
@@ -35,7 +35,8 @@ def usage(user: int = ALICE, day: date = DAY, guild: int = GUILD, **values: Any)
 
 
 def reminder(text: str = "tea", minutes: int = 5, user: int = ALICE, guild: int = GUILD) -> Reminder:
-    return Reminder(guild, secrets.token_hex(16), user, 7, text, NOW + timedelta(minutes=minutes), NOW)
+    due_at = NOW + timedelta(minutes=minutes)
+    return Reminder(guild, secrets.token_hex(16), user, 7, text, due_at, NOW, frozenset({user}), "en")
 
 
 # ---------------------------------------------------------------------------- usage
@@ -96,10 +97,10 @@ async def test_an_erased_members_counters_are_nobodys(database: Database) -> Non
     assert len(await ledger.of_member(GUILD + 1, ALICE)) == 1
 
 
-async def test_days_that_are_over_go(database: Database) -> None:
+async def test_days_older_than_the_books_are_kept_go(database: Database) -> None:
     ledger = UsageLedger(database)
     await ledger.add([usage(), usage(day=DAY - timedelta(1)), usage(day=DAY - timedelta(2), guild=GUILD + 1)])
-    assert await ledger.expire(DAY) == 2
+    assert await ledger.clear_out(NOW + timedelta(days=DAYS_KEPT)) == 2
     assert await ledger.of_member(GUILD, ALICE) == [usage()]
 
 
@@ -149,6 +150,27 @@ async def test_a_reminder_of_nothing_or_of_too_much_is_refused(
         await reminders.add(reminder(text))
     assert refused.value.key == key
     assert await reminders.next_due() is None
+
+
+async def test_what_was_told_is_due_no_more_and_still_there_for_whoever_asked(database: Database, vault: Vault) -> None:
+    reminders = ReminderRepository(database, vault)
+    one, later = reminder(), reminder("cake", 9)
+    await reminders.add(one)
+    await reminders.add(later)
+    await reminders.keep_waiting(one, one.due_at)
+    assert await reminders.due(later.due_at) == [later]
+    assert await reminders.next_due() == later.due_at
+    assert await reminders.of_member(GUILD, ALICE) == [replace(one, told_at=one.due_at), later]
+
+
+async def test_a_member_who_is_erased_heard_nothing_of_others(database: Database, vault: Vault) -> None:
+    reminders = ReminderRepository(database, vault)
+    one = replace(reminder(), heard_by=frozenset({ALICE, BEN}))
+    await reminders.add(one)
+    await reminders.add(reminder(user=BEN))
+    await reminders.erase_member(GUILD, BEN)
+    assert await reminders.of_member(GUILD, ALICE) == [replace(one, heard_by=frozenset({ALICE}))]
+    assert await reminders.of_member(GUILD, BEN) == []
 
 
 async def test_a_reminder_that_does_not_open_still_comes_due(database: Database, vault: Vault) -> None:

@@ -14,6 +14,7 @@ class FakeMemory:
     def __init__(self, *found: Memory, outcome: Outcome = Outcome.KEPT) -> None:
         self.found = found
         self.outcome = outcome
+        self.heard: frozenset[int] = frozenset()
         self.rested: list[tuple[str, int]] = []
         self.kept: list[tuple[str, Kind, int, int, frozenset[int], str]] = []
 
@@ -38,6 +39,9 @@ class FakeMemory:
     async def let_rest(self, words: str, subject_id: int, present: frozenset[int]) -> bool:
         self.rested.append((words, subject_id))
         return any(one.subject_id == subject_id for one in self.found)
+
+    def heard_by(self, text: str, speaker_id: int, present: frozenset[int]) -> frozenset[int]:
+        return self.heard & present | {speaker_id}
 
 
 def memory(

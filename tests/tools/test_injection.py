@@ -19,6 +19,7 @@ from tool_rooms import ALICE, BOB, CHANNEL, GUILD, MALLORY, NAMES, NOW, call, pe
 
 from bot.personas.persona import ToolName
 from bot.storage.guilds import MemoryMode
+from bot.tools.tool import Asked
 from bot.tools.toolbox import TOOLS, Toolbox
 
 pytestmark = pytest.mark.shell
@@ -44,9 +45,10 @@ class World:
     reminders: list[tuple[int, int, int]] = field(default_factory=list)
     searches: list[str] = field(default_factory=list)
 
-    async def set(self, guild_id: int, user_id: int, channel_id: int, text: str, due_at: datetime) -> None:
+    async def set(self, asked: Asked, due_at: datetime) -> None:
         assert due_at > NOW
-        self.reminders.append((guild_id, user_id, channel_id))
+        assert asked.heard_by == {MALLORY}, "nobody is a witness whom the memory does not know for one"
+        self.reminders.append((asked.guild_id, asked.user_id, asked.channel_id))
 
     async def find(self, query: str) -> tuple[Mapping[str, str], ...]:
         self.searches.append(query)

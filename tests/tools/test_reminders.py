@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 import structlog
+from memory_of_call import FakeMemory
 from tool_rooms import ALICE, BOB, CHANNEL, GUILD, NOW, asked, persona, room
 from waiting import PATIENCE_S
 
 from bot.errors import KithError
 from bot.personas.persona import ToolName
 from bot.storage.database import Database
-from bot.storage.reminders import Reminder, ReminderRepository
+from bot.storage.reminders import WAITING_DAYS, Reminder, ReminderRepository
 from bot.storage.vault import Vault
-from bot.tools.reminders import GIVEN_UP, TRY_AGAIN, Reminders, spoken
+from bot.tools.reminders import BUSY_LIMIT, GIVEN_UP, TRY_AGAIN, Reminders, Said, hinted, spoken
 from bot.tools.toolbox import Toolbox
 
 pytestmark = pytest.mark.shell
@@ -27,30 +28,35 @@ KEY = bytes(range(32))
 
 
 class House:
-    """Reminders on a real database, with a call that is on or not, and a channel that takes messages or not."""
+    """Reminders on a real database, with a room that is as it says, and a channel that takes messages or not."""
 
     def __init__(self, repository: ReminderRepository) -> None:
         self.now = NOW
-        self.is_call_on = False
+        self.room = Said.NOT_HERE
         self.is_channel_closed = False
         self.said: list[str] = []
+        self.hinted = 0
         self.written: list[str] = []
         self.repository = repository
-        self.reminders = Reminders(repository, self._say, self._write, lambda: self.now)
+        self.memory = FakeMemory()
+        self.reminders = Reminders(repository, self, lambda: self.now)
         self.box = Toolbox(self.reminders, None, lambda: self.now)
 
-    def _say(self, reminder: Reminder) -> bool:
-        if self.is_call_on:
+    def say(self, reminder: Reminder) -> Said:
+        if self.room is Said.WORDS:
             self.said.append(reminder.text)
-        return self.is_call_on
+        return self.room
 
-    async def _write(self, reminder: Reminder) -> None:
+    def hint(self, reminder: Reminder) -> None:
+        self.hinted += 1
+
+    async def write(self, reminder: Reminder) -> None:
         if self.is_channel_closed:
             raise KithError("the channel is closed")
         self.written.append(reminder.text)
 
     async def ask(self, tool: str, asked_by: int | None = ALICE, **arguments: object) -> dict[str, object]:
-        here = room(who=persona(ToolName.REMINDERS))
+        here = room(self.memory, persona(ToolName.REMINDERS))
         return await asked(tool, arguments, here, box=self.box, asked_by=asked_by)
 
     async def pass_time(self, **span: float) -> None:
@@ -58,8 +64,12 @@ class House:
         self.now += timedelta(**span)
         await self.reminders._tell_due()
 
+    async def all(self, user_id: int = ALICE) -> list[Reminder]:
+        return list(await self.reminders.of_member(GUILD, user_id))
+
     async def mine(self, user_id: int = ALICE) -> list[str]:
-        return [one.text for one in await self.reminders.of_member(GUILD, user_id)]
+        """Of those to come."""
+        return [one.text for one in await self.all(user_id) if one.told_at is None]
 
 
 @asynccontextmanager
@@ -73,7 +83,7 @@ async def opened(folder: Path) -> AsyncIterator[House]:
 
 async def test_a_timer_is_told_in_the_call_when_it_is_over(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
-        house.is_call_on = True
+        house.room = Said.WORDS
         assert (await house.ask("set_timer", minutes=5, about="tea"))["result"] == "The timer runs."
         await house.pass_time(minutes=4)
         assert house.said == []
@@ -176,13 +186,13 @@ async def test_what_cannot_be_told_for_a_day_is_given_up(tmp_path: Path) -> None
 async def test_the_house_sleeps_until_one_is_due_and_wakes_for_a_new_one(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         told = asyncio.Event()
-        write = house._write
+        write = house.write
 
         async def noticed(reminder: Reminder) -> None:
             await write(reminder)
             told.set()
 
-        house.reminders._write = noticed
+        house.write = noticed  # type: ignore[method-assign]
         running = asyncio.create_task(house.reminders.run())
         await house.ask("set_timer", minutes=60, about="cake")
         await house.ask("set_timer", minutes=1, about="tea")
@@ -193,6 +203,88 @@ async def test_the_house_sleeps_until_one_is_due_and_wakes_for_a_new_one(tmp_pat
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_who_heard_it_being_set_is_kept_with_it_and_in_which_language(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.memory.heard = frozenset({BOB, 999})
+        await house.ask("set_timer", minutes=5, about="泡茶")
+        await house.ask("set_timer", minutes=6)
+        tea, unnamed = await house.all()
+        assert tea.heard_by == {ALICE, BOB}, "not who was there and heard nothing, nor who heard and is gone"
+        assert (tea.language, unnamed.language) == ("zh-CN", "en")
+
+
+async def test_where_nothing_is_known_of_who_heard_it_nobody_did_but_whoever_asked(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        await asked("set_timer", {"minutes": 5}, room(who=persona(ToolName.REMINDERS)), box=house.box)
+        [one] = await house.all()
+        assert one.heard_by == {ALICE}
+
+
+async def test_where_somebody_did_not_hear_it_the_room_learns_that_there_is_something_and_the_words_wait(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as house:
+        house.room = Said.NOT_ALL_HEARD
+        await house.ask("set_timer", minutes=5, about="tea")
+        [one] = await house.all()
+        assert await house.reminders.waiting(GUILD, ALICE, one.reminder_id) is None, "it is to come"
+        await house.pass_time(minutes=5)
+        await house.pass_time(minutes=5)
+        assert (house.said, house.hinted, house.written) == ([], 1, ["tea"])
+        waits = await house.reminders.waiting(GUILD, ALICE, one.reminder_id)
+        assert waits is not None
+        assert (waits.text, waits.told_at) == ("tea", NOW + timedelta(minutes=5))
+        assert await house.reminders.waiting(GUILD, BOB, one.reminder_id) is None
+        assert await house.reminders.waiting(2, ALICE, one.reminder_id) is None
+
+
+async def test_what_waits_survives_a_restart_and_is_gone_after_a_week_or_when_it_is_taken_away(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        await house.ask("set_timer", minutes=5, about="tea")
+        await house.ask("set_timer", minutes=5, about="rice")
+        await house.pass_time(minutes=5)
+    async with opened(tmp_path) as house:
+        house.now += timedelta(days=WAITING_DAYS - 1)
+        tea, rice = sorted(await house.all(), key=lambda one: one.text, reverse=True)
+        assert await house.reminders.waiting(GUILD, ALICE, tea.reminder_id) == tea
+        assert await house.reminders.cancel(GUILD, ALICE, rice.reminder_id)
+        assert await house.reminders.waiting(GUILD, ALICE, rice.reminder_id) is None
+        assert await house.repository.clear_out(house.now) == 0
+        assert await house.repository.clear_out(house.now + timedelta(days=1, minutes=6)) == 1
+        assert await house.reminders.waiting(GUILD, ALICE, tea.reminder_id) is None
+
+
+async def test_what_waits_takes_no_place_from_what_is_to_come_and_is_bounded_too(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        for _ in range(2):
+            for number in range(20):
+                assert "error" not in await house.ask("set_timer", minutes=number + 1, about=f"tea {number}")
+            await house.pass_time(minutes=30)
+        assert len(house.written) == 40
+        assert len(await house.all()) == 20
+
+
+async def test_a_room_that_is_busy_hears_it_in_the_next_pause_and_reads_it_when_there_is_none(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.room = Said.BUSY
+        await house.ask("set_timer", minutes=1, about="tea")
+        await house.ask("set_timer", minutes=2, about="rice")
+        await house.pass_time(minutes=1)
+        await house.pass_time(seconds=20)
+        assert (house.said, house.written) == ([], [])
+        house.room = Said.WORDS
+        await house.pass_time(seconds=1)
+        assert house.said == ["tea"]
+        house.room = Said.BUSY
+        await house.pass_time(minutes=1)
+        await house.pass_time(seconds=BUSY_LIMIT.total_seconds())
+        assert (house.said, house.written) == (["tea"], ["rice"])
+
+
+def test_what_the_model_is_told_where_not_all_heard_has_none_of_the_words() -> None:
+    assert hinted("Alice").startswith('It is time: "Alice" asked to be reminded of something now.')
 
 
 def test_what_the_model_is_told_to_say_is_a_quotation() -> None:

@@ -121,7 +121,7 @@ privacy-receipt-consent = • What you agreed to or took back, and when: until y
 privacy-receipt-memories = • Memories: { $count }. The next goes on <t:{ $next }:d>, unless it comes up before.
 privacy-receipt-proposals = • Waiting for your word: { $count }. The next decides itself on <t:{ $next }:d>.
 privacy-receipt-recaps = • Points for `/recap`: { $count }. The last goes on <t:{ $next }:f>.
-privacy-receipt-reminders = • Reminders: { $count }. Each goes when it was said; the last on <t:{ $next }:f>.
+privacy-receipt-reminders = • Reminders: { $count }. Each goes when it was said aloud, or a week after its time; the last by <t:{ $next }:f>.
 privacy-receipt-usage = • How much was used, by day: { $count ->
     [one] one day
    *[other] { $count } days
