@@ -24,6 +24,7 @@ from bot.consent import Consent, channel_id_of
 from bot.conversation.call import Call, config_of
 from bot.conversation.calls import CallOptions, Calls, CallServices, CallStatus, Channel, TextChannel
 from bot.conversation.crisis import HelpLines
+from bot.conversation.prices import Prices
 from bot.conversation.session import Observer
 from bot.errands import Errands
 from bot.errors import KithError, StorageError
@@ -40,7 +41,7 @@ from bot.personas.persona import Persona
 from bot.personas.scenes import Scene
 from bot.personas.voices import voice_for
 from bot.settings import Settings
-from bot.side_reply import PaidDigester
+from bot.side_reply import PaidChatDigester, PaidDigester
 from bot.spending import Spending
 from bot.storage import personas
 from bot.stores import Stores
@@ -256,7 +257,9 @@ class Companion:
         settings = self.settings
         if settings.kith_digest_url is not None:
             key = settings.kith_digest_key.get_secret_value() if settings.kith_digest_key is not None else ""
-            return ChatDigester(settings.kith_digest_url, settings.kith_digest_model, key)
+            chat = ChatDigester(settings.kith_digest_url, settings.kith_digest_model, key)
+            read, written = settings.kith_digest_price_input_per_million, settings.kith_digest_price_output_per_million
+            return PaidChatDigester(chat, Prices(read, read, written), lambda: self.spending)
         persona = self.library.get(settings.kith_persona)
         config = config_of(persona, CallOptions.of(settings))
         return PaidDigester(

@@ -93,7 +93,7 @@ class Errands:
             return Said.NOT_HERE
         if conversation.is_busy or not conversation.is_model_ready:
             return Said.BUSY
-        if not reminder.text or not reminder.heard_by >= call.present.keys():
+        if not reminder.text or not reminder.heard_by >= call.company:
             return Said.NOT_ALL_HEARD
         is_told = self._calls().tell(reminder.guild_id, spoken(reminder, call.name_of(reminder.user_id)))
         return Said.WORDS if is_told else Said.NOT_HERE

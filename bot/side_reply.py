@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.audio.frame import pcm_ms
-from bot.conversation.budget import Verdict
+from bot.conversation.budget import Budget, Verdict
+from bot.conversation.prices import Prices, chat_usage
 from bot.errors import KithError
+from bot.memory.chat import ChatDigester
 from bot.memory.digest import Digester, Line, Point
 from bot.realtime.events import ModelEvent, ReplyAudio, ReplyDone, ReplyStarted, ReplyWords, SessionConfig
 from bot.realtime.link import ModelLink
-from bot.spending import Spending
+from bot.spending import Service, Spending
 
 OpenLink = Callable[[SessionConfig, Callable[[ModelEvent], None]], ModelLink]
 
@@ -48,17 +51,25 @@ class SideReply:
 @asynccontextmanager
 async def side_reply(spending: Spending, guild_id: int, open_link: OpenLink) -> AsyncIterator[SideReply]:
     """Nobody in particular asked for it: it is the guild's. Raises `KithError` where nothing is left of the day, `StorageError`."""
-    budget = await spending.open_call(guild_id)
-    if budget.reserve(None, spending.clock()) is Verdict.STOP:
+    async with reserved(spending, guild_id) as budget:
+        reply = SideReply(open_link)
+        try:
+            yield reply
+        finally:
+            if reply.has_begun or reply.usage:
+                budget.reconcile(None, reply.spoken_ms, reply.usage, spending.clock())
+
+
+@asynccontextmanager
+async def reserved(spending: Spending, guild_id: int, service: Service | None = None) -> AsyncIterator[Budget]:
+    """A budget with one response reserved on the guild's account; what is not reconciled by the end has cost nothing. Raises as `side_reply`."""
+    budget = await spending.open_call(guild_id, service)
+    if budget.reserve(spending.clock()) is Verdict.STOP:
         raise KithError("the rest of the day is held", key="error-budget-spent", **dict(budget.told()))
-    reply = SideReply(open_link)
     try:
-        yield reply
+        yield budget
     finally:
-        if reply.has_begun or reply.usage:
-            budget.reconcile(None, reply.spoken_ms, reply.usage, spending.clock())
-        else:
-            budget.release()
+        budget.release_all()
         await spending.save(guild_id, budget)
 
 
@@ -74,3 +85,22 @@ class PaidDigester:
         """Raises `KithError`."""
         async with side_reply(self.spending(), guild_id, self.open_link) as reply:
             return await self.make(reply.open).digest(lines, language, guild_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidChatDigester:
+    """`bot.memory.digest.Digester` by URL, at prices of its own. Without money or time there is no digest; one that fails has cost nothing."""
+
+    chat: ChatDigester
+    prices: Prices
+    spending: Callable[[], Spending]
+
+    async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
+        """Raises `KithError`."""
+        spending = self.spending()
+        service = Service(urlsplit(self.chat.url).hostname or "digest", self.chat.model, self.prices)
+        async with reserved(spending, guild_id, service) as budget:
+            answer = await self.chat.ask(lines, language)
+            used = chat_usage(answer.usage, answer.asked, answer.text)
+            budget.reconcile(None, 0.0, used, spending.clock())
+            return answer.points

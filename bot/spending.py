@@ -28,11 +28,23 @@ KEPT: Final = 10_000
 """Rows that wait for the disk; beyond, what waits longest is given up."""
 
 LOCAL_MODEL: Final = "local"
+PROVIDER_CHARS: Final = 32
+MODEL_CHARS: Final = 64
+"""What the ledger's columns hold."""
 
 _log = structlog.get_logger(__name__)
 
-Key: TypeAlias = tuple[int, int, date]
-"""Guild, member, day."""
+Key: TypeAlias = tuple[int, int, date, str, str]
+"""Guild, member, day, provider, model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who is paid: a row of the ledger is of one."""
+
+    provider: str
+    model: str
+    prices: Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ class Spending:
         self._is_local = settings.provider == "local"
         self._kept: dict[Key, Usage] = {}  # bounded by KEPT
         self._open: WeakValueDictionary[int, Spent] = WeakValueDictionary()
-        self._budgets: WeakKeyDictionary[Budget, int] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[Budget, tuple[int, Service]] = WeakKeyDictionary()
         self._writing = asyncio.Lock()
 
     @property
@@ -122,8 +134,11 @@ class Spending:
         """Rows that the disk has not taken yet."""
         return len(self._kept)
 
-    async def open_call(self, guild_id: int) -> Budget:
-        """The budget of a call that begins. Raises `KithError` where nothing is left of the day, `StorageError` when the database fails."""
+    async def open_call(self, guild_id: int, service: Service | None = None) -> Budget:
+        """The budget of a call that begins; `service`: at another's prices than those of the talk's model.
+
+        Raises `KithError` where nothing is left of the day, `StorageError` when the database fails.
+        """
         now, clock = self._now().astimezone(UTC), self.clock()
         caps = self.caps(await self._guilds.get(guild_id))
         async with self._writing:
@@ -131,10 +146,11 @@ class Spending:
             if spent is None:
                 spent = self._open[guild_id] = Spent(now.date(), await self._used(guild_id, now.date()))
         spent.begin(now.date())
-        budget = Budget(caps, self.prices(), spent, clock + next_day(spent.day) - now.timestamp())
+        service = service or self.service()
+        budget = Budget(caps, service.prices, spent, clock + next_day(spent.day) - now.timestamp())
         if budget.is_spent(clock):
             raise KithError("the day's budget is used up", key="error-budget-spent", at=str(next_day(spent.day)))
-        self._budgets[budget] = guild_id
+        self._budgets[budget] = (guild_id, service)
         return budget
 
     async def save(self, guild_id: int, budget: Budget) -> None:
@@ -196,6 +212,10 @@ class Spending:
             member_micros=None if chosen.member_money_per_day is None else _micros(chosen.member_money_per_day),
         )
 
+    def service(self) -> Service:
+        """The talk's own model."""
+        return Service(self.provider, self.model, self.prices())
+
     def prices(self) -> Prices:
         """The local model costs nothing."""
         if self._is_local:
@@ -210,13 +230,14 @@ class Spending:
     # ------------------------------------------------------------------------ inside
 
     def _keep(self, guild_id: int, budget: Budget) -> None:
+        _, service = self._budgets.get(budget, (guild_id, self.service()))
         for entry in budget.take_entries():
             usage = Usage(
                 guild_id=guild_id,
                 user_id=entry.user_id,
                 day=entry.day,
-                provider=self.provider,
-                model=self.model,
+                provider=service.provider[:PROVIDER_CHARS],
+                model=service.model[:MODEL_CHARS],
                 heard_ms=entry.heard_ms,
                 spoken_ms=entry.spoken_ms,
                 replies=entry.replies,
@@ -228,7 +249,7 @@ class Spending:
             _log.error("usage_given_up", count=1)
 
     def _put(self, row: Usage) -> None:
-        key = (row.guild_id, row.user_id, row.day)
+        key = (row.guild_id, row.user_id, row.day, row.provider, row.model)
         self._kept[key] = _sum(self._kept[key], row) if key in self._kept else row
 
     async def _write(self) -> None:
@@ -252,7 +273,7 @@ class Spending:
         await self._write()
 
     def _budgets_of(self, guild_id: int) -> list[Budget]:
-        return [budget for budget, guild in self._budgets.items() if guild == guild_id]
+        return [budget for budget, (guild, _) in self._budgets.items() if guild == guild_id]
 
     async def _used(self, guild_id: int, day: date) -> dict[int, Used]:
         """By member, on the disk or on its way there."""

@@ -228,8 +228,8 @@ class Budget:
         self._follow_day(now)
         return self._is_guild_spent()
 
-    def reserve(self, user_id: int | None, now: float) -> Verdict:
-        """Before a response is asked for. With `STOP` nothing is reserved; otherwise `reconcile` or `release` has to follow.
+    def reserve(self, now: float) -> Verdict:
+        """Before a response is asked for: whose it is, is known when it is done. With `STOP` nothing is reserved; otherwise `reconcile` or `release` has to follow.
 
         `WIND_DOWN` where nine tenths of a cap of the guild are used, or the cap may be reached with this reply.
         """

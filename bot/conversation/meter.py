@@ -54,7 +54,7 @@ class Meter:
         """A response is about to be asked for. `STOP` while the day is not spent: not before the one that was interrupted has ended."""
         if self._budget is None:
             return Verdict.GO
-        verdict = self._budget.reserve(user_id, now)
+        verdict = self._budget.reserve(now)
         if verdict is not Verdict.STOP:
             self._asked_by.append(user_id)
             self._is_requested = True

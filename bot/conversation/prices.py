@@ -30,6 +30,15 @@ INPUT_TOKENS_LIMIT: Final = 131_072
 OUTPUT_TOKENS_LIMIT: Final = 16_384
 """A count beyond these is none: StepFun ends a response at 4 096 tokens."""
 
+BYTES_A_TOKEN: Final = 3
+CHAT_NAMES: Final = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "total_tokens": "total_tokens",
+    "prompt_tokens_details": "input_token_details",
+}
+"""How a chat completion calls what a response reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -66,6 +75,22 @@ def tokens_of(usage: Mapping[str, Any], said: float) -> tuple[float, float, floa
     cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else None
     cached = min(cached or 0.0, read)
     return read - cached, cached, output
+
+
+def chat_usage(reported: Any, asked: str, answered: str) -> Mapping[str, Any]:
+    """What a chat completion used, named as responses name it (`tokens_of`).
+
+    `reported`: the completion's own `usage`, in OpenAI's shape. Where a service reports none, or not believably, a token is reckoned for every
+    `BYTES_A_TOKEN` bytes of what was asked and answered: a little more than OpenAI's tokenizers make of English (four letters) and of Chinese (a
+    character or less, which is three bytes).
+    """
+    said = float(ceil(len(answered.encode("utf-8", "replace")) / BYTES_A_TOKEN))
+    if isinstance(reported, Mapping):
+        used = {ours: reported.get(theirs) for theirs, ours in CHAT_NAMES.items()}
+        if tokens_of(used, said) is not None:
+            return used
+    read = float(ceil(len(asked.encode("utf-8", "replace")) / BYTES_A_TOKEN))
+    return {"input_tokens": min(read, INPUT_TOKENS_LIMIT), "output_tokens": min(said, OUTPUT_TOKENS_LIMIT)}
 
 
 def _count(usage: Mapping[str, Any], name: str) -> float | None:

@@ -27,6 +27,19 @@ _FAULTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """What was asked, what was answered, and what the service says that it used (anything)."""
+
+    asked: str
+    text: str
+    usage: Any
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return read_points(self.text)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatDigester:
     """`Digester`. Raises `ModelError`, which names the status and never the content; the key stays out of `repr`."""
 
@@ -35,9 +48,15 @@ class ChatDigester:
     key: str = field(default="", repr=False)
 
     async def digest(self, lines: Sequence[Line], language: str, guild_id: int = 0) -> tuple[Point, ...]:
-        messages = [{"role": "system", "content": task(language)}, {"role": "user", "content": told(lines)}]
+        return (await self.ask(lines, language)).points
+
+    async def ask(self, lines: Sequence[Line], language: str) -> ChatAnswer:
+        """As `digest`, with what the service says that it used."""
+        asked = (task(language), told(lines))
+        messages = [{"role": role, "content": text} for role, text in zip(("system", "user"), asked, strict=True)]
         body = {"model": self.model, "messages": messages, "max_tokens": ANSWER_TOKENS}
-        return read_points(_message(await self._post(body)))
+        completion = _completion(await self._post(body))
+        return ChatAnswer("".join(asked), _message(completion), completion.get("usage"))
 
     async def _post(self, body: dict[str, Any]) -> bytes:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
@@ -63,9 +82,19 @@ def _fault_of(status: int) -> ModelFault:
     return _FAULTS.get(status, ModelFault.BAD_REQUEST if status < 500 else ModelFault.OVERLOADED)
 
 
-def _message(data: bytes) -> str:
+def _completion(data: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(data)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        completion = json.loads(data)
+    except (ValueError, RecursionError):
+        completion = None
+    if not isinstance(completion, dict):
+        raise ModelError("the digest is no chat completion", ModelFault.BAD_REQUEST)
+    return completion
+
+
+def _message(completion: dict[str, Any]) -> str:
+    try:
+        content = completion["choices"][0]["message"]["content"]
+    except (LookupError, TypeError):
         raise ModelError("the digest is no chat completion", ModelFault.BAD_REQUEST) from None
     return content[:ANSWER_CHARS] if isinstance(content, str) else ""

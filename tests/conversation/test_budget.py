@@ -32,6 +32,7 @@ from bot.conversation.prices import (
     NOTE_TOKENS,
     OUTPUT_TOKENS_LIMIT,
     Prices,
+    chat_usage,
     tokens_of,
 )
 
@@ -54,7 +55,7 @@ def turn(one: Budget, user_id: int, heard_s: float, spoken_s: float, now: float 
     """An utterance and its reply."""
     if one.may_hear(user_id, now):
         one.heard(user_id, heard_s * 1000)
-    verdict = one.reserve(user_id, now)
+    verdict = one.reserve(now)
     if verdict is not Verdict.STOP:
         one.reconcile(user_id, spoken_s * 1000, NOTHING, now)
     return verdict
@@ -74,7 +75,7 @@ def test_a_members_seconds_are_their_speech_and_the_replies_to_them() -> None:
     one = budget()
     turn(one, ALICE, heard_s=3, spoken_s=2)
     turn(one, BOB, heard_s=7, spoken_s=1)
-    one.reserve(None, 0)
+    one.reserve(0)
     one.reconcile(None, 4_000, NOTHING, 0)
     assert one.spent.of(ALICE).ms == 5_000
     assert one.spent.of(BOB).ms == 8_000
@@ -86,14 +87,14 @@ def test_what_the_guild_spent_before_counts() -> None:
     one = budget(Caps(guild_seconds=100, member_seconds=40), spent=spent)
     assert not one.may_hear(ALICE, 0)
     assert one.may_hear(BOB, 0)
-    assert one.reserve(BOB, 0) is Verdict.WIND_DOWN
+    assert one.reserve(0) is Verdict.WIND_DOWN
 
 
 def test_two_who_spend_in_one_guild_see_each_other() -> None:
     spent = Spent(DAY)
     one, other = (budget(Caps(guild_seconds=100), spent=spent) for _ in range(2))
     turn(one, ALICE, heard_s=60, spoken_s=40)
-    assert other.reserve(BOB, 0) is Verdict.STOP
+    assert other.reserve(0) is Verdict.STOP
     assert other.is_spent(0)
 
 
@@ -110,7 +111,7 @@ def test_at_nine_tenths_it_winds_down_once_and_at_the_cap_it_stops() -> None:
 def test_it_winds_down_before_a_reply_that_may_be_the_last_to_fit() -> None:
     one = budget(Caps(guild_seconds=60))
     one.heard(ALICE, 49_000)
-    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN  # twelve seconds are reserved
+    assert one.reserve(0) is Verdict.WIND_DOWN  # twelve seconds are reserved
 
 
 def test_money_is_a_cap_as_time_is() -> None:
@@ -126,23 +127,23 @@ def test_a_cap_that_an_admin_lowers_acts_at_once() -> None:
     one = budget(Caps(guild_seconds=1_000))
     turn(one, ALICE, heard_s=50, spoken_s=50)
     one.follow(Caps(guild_seconds=60))
-    assert one.reserve(ALICE, 0) is Verdict.STOP
+    assert one.reserve(0) is Verdict.STOP
     assert not one.may_hear(BOB, 0)
 
 
 def test_a_cap_that_an_admin_raises_gives_room_and_another_end_to_wind_down_to() -> None:
     one = budget(Caps(guild_seconds=100))
     one.heard(ALICE, 95_000)
-    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN
+    assert one.reserve(0) is Verdict.WIND_DOWN
     one.release()
     one.follow(Caps(guild_seconds=100))
-    assert one.reserve(ALICE, 0) is Verdict.GO, "the same caps once more are no news"
+    assert one.reserve(0) is Verdict.GO, "the same caps once more are no news"
     one.release()
     one.follow(Caps(guild_seconds=1_000))
-    assert one.reserve(ALICE, 0) is Verdict.GO
+    assert one.reserve(0) is Verdict.GO
     one.release()
     one.heard(ALICE, 850_000)
-    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN
+    assert one.reserve(0) is Verdict.WIND_DOWN
 
 
 def test_nobody_is_heard_beyond_the_guilds_cap() -> None:
@@ -171,11 +172,11 @@ def test_a_members_money_is_theirs_alone() -> None:
         turn(one, ALICE, heard_s=2, spoken_s=5)
     assert one.spent.of(ALICE).micros >= 8_000
     assert one.may_hear(BOB, 0)
-    assert one.reserve(BOB, 0) is Verdict.GO
+    assert one.reserve(0) is Verdict.GO
 
 
 def test_a_cap_of_nothing_is_reached() -> None:
-    assert budget(Caps(guild_micros=0)).reserve(None, 0) is Verdict.STOP
+    assert budget(Caps(guild_micros=0)).reserve(0) is Verdict.STOP
 
 
 def test_the_sentences_say_how_much_and_until_when() -> None:
@@ -194,7 +195,7 @@ def test_the_note_asks_for_an_end_without_reproach() -> None:
 
 def test_a_reservation_gives_way_to_the_truth() -> None:
     one = budget(Caps(guild_seconds=1_000), prices=PRICES)
-    one.reserve(ALICE, 0)
+    one.reserve(0)
     assert one.held.ms > 0
     assert one.held.micros > 0
     one.reconcile(ALICE, 3_000, NOTHING, 1)
@@ -205,7 +206,7 @@ def test_a_reservation_gives_way_to_the_truth() -> None:
 
 def test_a_response_that_never_comes_costs_nothing() -> None:
     one = budget(Caps(guild_seconds=1_000), prices=PRICES)
-    one.reserve(ALICE, 0)
+    one.reserve(0)
     one.release()
     one.release()
     assert one.spent.held == Used()
@@ -216,16 +217,16 @@ def test_a_response_that_never_comes_costs_nothing() -> None:
 def test_no_response_is_asked_for_where_the_one_that_it_interrupts_may_reach_the_cap() -> None:
     one = budget(Caps(guild_seconds=100))
     one.heard(ALICE, 50_000)
-    assert one.reserve(ALICE, 0) is Verdict.GO
-    assert one.reserve(ALICE, 1) is Verdict.STOP  # the first, cut off, has not said yet how long it was
+    assert one.reserve(0) is Verdict.GO
+    assert one.reserve(1) is Verdict.STOP  # the first, cut off, has not said yet how long it was
     one.reconcile(ALICE, 900, NOTHING, 2)
-    assert one.reserve(ALICE, 2) is Verdict.GO
+    assert one.reserve(2) is Verdict.GO
 
 
 def test_a_reservation_of_which_nothing_is_heard_is_not_held_for_ever() -> None:
     one = budget(Caps(guild_seconds=86_400))
     for at in range(10):
-        one.reserve(ALICE, at * HOLD_S)
+        one.reserve(at * HOLD_S)
     one.release()
     assert one.spent.held == Used()
 
@@ -234,7 +235,7 @@ def test_what_is_reserved_follows_the_replies_of_late_within_bounds() -> None:
     one = budget()
     held = []
     for _ in range(40):
-        one.reserve(ALICE, 0)
+        one.reserve(0)
         held.append(one.held.ms)
         one.reconcile(ALICE, 900_000, NOTHING, 0)
     assert all(before <= after for before, after in pairwise(held))
@@ -357,6 +358,27 @@ def test_no_usage_of_a_provider_makes_tokens_that_cannot_be(usage: dict[str, Any
         assert output <= OUTPUT_TOKENS_LIMIT
 
 
+chat_usages = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt_tokens": counts,
+        "completion_tokens": counts,
+        "total_tokens": counts,
+        "prompt_tokens_details": st.dictionaries(st.just("cached_tokens"), counts) | junk,
+    },
+)
+
+
+@given(chat_usages | junk, st.text(), st.text())
+def test_whatever_a_chat_service_reports_its_answer_has_tokens_that_can_be(
+    reported: Any, asked: str, answered: str
+) -> None:
+    tokens = tokens_of(chat_usage(reported, asked, answered), 0)
+    assert tokens is not None
+    assert min(tokens) >= 0
+    assert sum(tokens) > 0 or not (asked or answered) or isinstance(reported, dict)
+
+
 # ---------------------------------------------------------------------------- entries and days
 
 
@@ -395,17 +417,17 @@ def test_another_day_begins_with_nothing_used() -> None:
 def test_it_winds_down_again_on_another_day() -> None:
     one = budget(Caps(guild_seconds=100), ends_at=500.0)
     one.heard(ALICE, 95_000)
-    assert one.reserve(ALICE, 0) is Verdict.WIND_DOWN
+    assert one.reserve(0) is Verdict.WIND_DOWN
     one.release()
     assert one.may_hear(ALICE, 500 + 3 * DAY_S)
     one.heard(ALICE, 95_000)
-    assert one.reserve(ALICE, 500 + 3 * DAY_S) is Verdict.WIND_DOWN
+    assert one.reserve(500 + 3 * DAY_S) is Verdict.WIND_DOWN
     assert [entry.day for entry in one.take_entries()] == [DAY, DAY + timedelta(days=4)]
 
 
 def test_a_reply_over_midnight_is_of_the_day_that_it_ended_on() -> None:
     one = budget(Caps(guild_seconds=100), ends_at=500.0)
-    one.reserve(ALICE, 499)
+    one.reserve(499)
     one.reconcile(ALICE, 5_000, NOTHING, 501)
     assert one.held == Used()
     assert [entry.day for entry in one.take_entries()] == [DAY + timedelta(days=1)]
@@ -472,7 +494,7 @@ class RandomTalk(RuleBasedStateMachine):
     @rule(is_wish=st.booleans())
     def ask(self, is_wish: bool) -> None:
         user_id = None if is_wish or not self.owed else min(self.owed)
-        verdict = self.budget.reserve(user_id, self.now)
+        verdict = self.budget.reserve(self.now)
         self.verdicts.append(verdict)
         if verdict is not Verdict.STOP:
             self.owed.discard(user_id or 0)

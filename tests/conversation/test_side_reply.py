@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from bot.conversation.budget import Budget
+from bot.conversation.prices import Prices
 from bot.errors import KithError
-from bot.memory.digest import Digester, Line, Point
+from bot.memory.chat import ChatDigester
+from bot.memory.digest import Digester, Line, Point, task, told
 from bot.realtime.events import ModelEvent, ReplyAudio, ReplyDone, ReplyStarted, SessionConfig
 from bot.realtime.link import ModelLink
 from bot.settings import Settings
-from bot.side_reply import OpenLink, PaidDigester, side_reply
+from bot.side_reply import OpenLink, PaidChatDigester, PaidDigester, side_reply
 from bot.spending import Spending
 from bot.storage.database import Database
 from bot.storage.guild_repository import GuildSettingsRepository
+from bot.storage.memories import Kind
 from bot.storage.usage import NOBODY, UsageLedger
 
 pytestmark = pytest.mark.shell
@@ -113,3 +119,74 @@ async def test_a_digest_is_paid_for_and_is_left_out_when_nothing_is_left(purse: 
     with pytest.raises(KithError):
         await digester.digest([Line("Alice", "I like moss")], "en", GUILD)
     assert purse.opened == 1
+
+
+# ---------------------------------------------------------------------------- a digest by URL
+
+ASKED = [Line("Alice", "I planted moss")]
+PRICES = Prices(150.0, 150.0, 600.0)
+
+
+@asynccontextmanager
+async def chat(purse: Purse, completion: dict[str, Any], status: int = 200) -> AsyncIterator[PaidChatDigester]:
+    """A service with OpenAI's chat interface that answers so."""
+
+    async def complete(_: web.Request) -> web.Response:
+        return web.json_response(completion, status=status)
+
+    application = web.Application()
+    application.router.add_post("/v1/chat/completions", complete)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/chat/completions"
+        yield PaidChatDigester(ChatDigester(url, "small"), PRICES, lambda: purse.spending)
+    finally:
+        await runner.cleanup()
+
+
+def completion(**usage: Any) -> dict[str, Any]:
+    text = '{"about": "Alice", "kind": "fact", "text": "Planted moss."}'
+    return {"choices": [{"message": {"role": "assistant", "content": text}}], **usage}
+
+
+async def booked(purse: Purse) -> list[tuple[int, str, str, int]]:
+    rows = await purse.usage.of_day(GUILD, NOON.date())
+    return [(row.user_id, row.provider, row.model, row.cost_micros) for row in rows]
+
+
+async def test_a_digest_by_url_is_paid_for_at_its_own_price_as_it_reports(purse: Purse) -> None:
+    used = {"prompt_tokens": 400, "completion_tokens": 20, "total_tokens": 420}
+    async with chat(purse, completion(usage=used)) as digester:
+        assert await digester.digest(ASKED, "en", GUILD) == (Point("Alice", Kind.FACT, "Planted moss."),)
+    assert await booked(purse) == [(NOBODY, "127.0.0.1", "small", 400 * 150 + 20 * 600)]
+    assert (await purse.spending.today(GUILD)).guild.micros == 72_000
+
+
+@pytest.mark.parametrize("usage", [{}, {"usage": None}, {"usage": {"prompt_tokens": -1, "completion_tokens": "many"}}])
+async def test_one_that_reports_nothing_believable_is_reckoned_from_what_was_asked_and_answered(
+    purse: Purse, usage: dict[str, Any]
+) -> None:
+    async with chat(purse, completion(**usage)) as digester:
+        await digester.digest(ASKED, "en", GUILD)
+    asked = len((task("en") + told(ASKED)).encode())
+    answered = len(completion()["choices"][0]["message"]["content"])
+    assert [cost for *_, cost in await booked(purse)] == [ceil(asked / 3) * 150 + ceil(answered / 3) * 600]
+
+
+async def test_one_that_fails_has_cost_nothing_and_holds_nothing(purse: Purse) -> None:
+    async with chat(purse, {}, status=500) as digester:
+        with pytest.raises(KithError):
+            await digester.digest(ASKED, "en", GUILD)
+    assert await booked(purse) == []
+    budget = await purse.spending.open_call(GUILD)
+    assert budget.spent.held.ms == 0
+
+
+async def test_there_is_none_where_nothing_is_left_of_the_day(purse: Purse) -> None:
+    await purse.spend_all()
+    async with chat(purse, completion()) as digester:
+        with pytest.raises(KithError) as caught:
+            await digester.digest(ASKED, "en", GUILD)
+    assert caught.value.key == "error-budget-spent"

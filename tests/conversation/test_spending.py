@@ -76,7 +76,7 @@ class House:
         now = self.times.clock()
         if user_id is not None and budget.may_hear(user_id, now):
             budget.heard(user_id, heard_ms)
-        verdict = budget.reserve(user_id, now)
+        verdict = budget.reserve(now)
         if verdict is not Verdict.STOP:
             budget.reconcile(user_id, spoken_ms, {"input_tokens": 1_000, "output_tokens": 100}, now)
         return verdict
@@ -169,7 +169,7 @@ async def test_a_second_call_of_a_server_sees_what_the_first_has_not_saved(datab
     second = await house.spending.open_call(GUILD)
     assert second.spent.guild.ms == 40_000
     house.turn(second, BOB, 20_000, 0)
-    assert first.reserve(ALICE, house.times.clock()) is Verdict.STOP
+    assert first.reserve(house.times.clock()) is Verdict.STOP
 
 
 async def test_the_local_model_costs_time_and_no_money(database: Database) -> None:
@@ -354,7 +354,7 @@ async def test_the_reply_that_still_sounds_when_its_member_is_erased_is_nobodys(
     house = House(database)
     budget = await house.spending.open_call(GUILD)
     budget.heard(ALICE, 1_000)
-    budget.reserve(ALICE, house.times.clock())
+    budget.reserve(house.times.clock())
     house.spending.forget(GUILD, ALICE)
     await house.ledger.erase_member(GUILD, ALICE)
     budget.reconcile(ALICE, 2_000, {}, house.times.clock())
