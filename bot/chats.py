@@ -12,6 +12,8 @@ from bot.errors import KithError
 from bot.texts import ENGLISH, Texts
 
 LOCALES_KEPT: Final = 4096
+DEFAULT_LOCALE: Final = "en-US"
+"""What Discord gives to every server that has not chosen one."""
 
 
 class Chats:
@@ -23,6 +25,11 @@ class Chats:
 
     def locale_of(self, guild: discord.Guild) -> str:
         return self._locales.get(guild.id, str(guild.preferred_locale))
+
+    def place_of(self, guild: discord.Guild) -> str:
+        """The locale by which what is near is chosen: the server's own, where somebody chose it; all others come as en-US, and tell nothing."""
+        own = str(guild.preferred_locale)
+        return own if own != DEFAULT_LOCALE else self.locale_of(guild)
 
     def called(self, guild_id: int, locale: str) -> None:
         """Somebody who reads this language called the companion there."""

@@ -114,7 +114,8 @@ class Companion:
             save_budget=self.spending.save,
             offer_proposals=self._offer_proposals,
             changed=self._changed,
-            help_line=self._help_lines.sentence,
+            help_line=lambda guild: self._help_lines.sentence(self.chats.place_of(guild)),
+            locale_of=self.chats.locale_of,
         )
         self.calls = Calls(services, CallOptions.of(settings))
         self.consent = Consent(self.ledger, self.calls)

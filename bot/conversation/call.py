@@ -73,7 +73,7 @@ class Call:
         self.persona = persona
         self.settings = settings
         self.scene = SCENES.get(settings.scene) if settings.scene is not None else None
-        self.locale = str(guild.preferred_locale)
+        self.locale = services.locale_of(guild) if services.locale_of is not None else str(guild.preferred_locale)
         self.memory = memory
         self.budget = budget
         self.present: dict[int, discord.Member] = {}  # people in the channel, by user id
@@ -298,7 +298,7 @@ class Call:
             alone_s=self._options.alone_s,
             character=Character(persona, self.scene),
             budget=self.budget,
-            help_line=services.help_line(self.locale) if services.help_line is not None else NO_HELP_LINE,
+            help_line=services.help_line(self.guild) if services.help_line is not None else NO_HELP_LINE,
         )
         return ChannelSession(
             conversation,

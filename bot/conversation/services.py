@@ -59,7 +59,8 @@ class CallServices:
         save_budget: (guild_id, budget): writes what was used; never raises.
         offer_proposals: (call, ids of members): there is something for them to keep or to drop.
         changed: (guild_id): who is there, who is heard or who speaks has changed, or the call is over.
-        help_line: (locale): what the room reads when somebody is in danger: key and values.
+        help_line: (guild): what the room reads when somebody is in danger: key and values.
+        locale_of: (guild): in which language its people are spoken to; `None`: the server's own.
     """
 
     allowed: Callable[[int, int], bool]
@@ -81,7 +82,8 @@ class CallServices:
     save_budget: Callable[[int, Budget], Awaitable[None]] | None = None
     offer_proposals: Callable[[Call, frozenset[int]], Awaitable[None]] | None = None
     changed: Callable[[int], None] | None = None
-    help_line: Callable[[str], Sentence] | None = None
+    help_line: Callable[[discord.Guild], Sentence] | None = None
+    locale_of: Callable[[discord.Guild], str] | None = None
 
     def may_hear(self, settings: GuildSettings, member: discord.Member) -> bool:
         """The member agreed, and the server lets them talk with it: the gate is open for nobody else, from the first packet on."""

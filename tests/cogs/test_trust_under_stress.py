@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from loopback import Stage, loopback, on_stage
 
@@ -132,3 +133,26 @@ async def set_pragma(companion: Companion, pragma: str) -> None:
     async with companion.estate._database._engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         await driver.execute_fetchall(f"PRAGMA {pragma}")
+
+
+@pytest.mark.parametrize(("chosen", "line"), [("en-US", "12356"), ("en-GB", "116 123")])
+async def test_a_cry_for_help_is_answered_in_the_language_of_the_room_with_a_line_that_is_near(
+    stage: Stage, chosen: str, line: str
+) -> None:
+    """A server that chose no language is en-US to Discord, wherever its people are."""
+    guild = stage.guild
+    assert stage.bot is not None
+    there = stage.bot.get_guild(guild.guild_id)
+    assert there is not None
+    there.preferred_locale = discord.Locale(chosen)
+    await companion_of(stage).ledger.allow(guild.guild_id, stage.ming.user_id)
+    ticket = await stage.discord.join_voice(guild, stage.ming, stage.lounge)
+    async with MemberVoice(ticket, tls=stage.discord.voice.client_context):
+        await stage.run(stage.ming, "join")
+        await until(lambda: bool(stage.model.talks) and bool(stage.model.talk.session))
+        await stage.run(stage.ming, "say", text="没有我大家会过得更好")
+        await until(lambda: any(line in message.content for message in stage.world.messages.values()))
+        (told,) = [message.content for message in stage.world.messages.values() if line in message.content]
+        assert "人工智能" in told
+        assert "Ming" not in told
+        await stage.run(stage.ming, "consent stop")
