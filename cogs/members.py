@@ -197,7 +197,15 @@ class Members(commands.Cog):
                 for status in self._companion.calls.statuses():
                     guild = self._bot.get_guild(status.guild_id)
                     if guild is not None and guild.id not in self._going:
-                        looks.create_task(self._look(guild), name=f"attendance {guild.id}")
+                        looks.create_task(self._look_after(guild), name=f"attendance {guild.id}")
+
+    async def _look_after(self, guild: discord.Guild) -> None:
+        """A bug in the call of one server must not end the watch over all others."""
+        try:
+            await self._look(guild)
+        except Exception:
+            self._going.discard(guild.id)
+            _log.exception("call_not_looked_at", guild_id=guild.id)
 
     async def _look(self, guild: discord.Guild) -> None:
         """Leave, if it is time to."""

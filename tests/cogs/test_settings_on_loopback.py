@@ -479,6 +479,27 @@ async def test_it_goes_along_when_the_last_one_walks_over_and_stays_with_whoever
     assert is_in(server, attic), "Ming is there, and it does not leave anybody for somebody else"
 
 
+async def test_a_bug_at_one_look_does_not_end_the_watch_over_quiet_hours(
+    server: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.discord.join_voice(server.guild, server.ming, server.lounge)
+    await server.run(server.ming, "join")
+    await until(lambda: is_in(server, server.lounge))
+    looks = 0
+
+    def broken_at_first(settings: GuildSettings, when: datetime) -> bool:
+        nonlocal looks
+        task = asyncio.current_task()
+        looks += task is not None and task.get_name().startswith("attendance ")
+        if looks == 1:
+            raise RuntimeError("a bug")
+        return looks > 1
+
+    monkeypatch.setattr("bot.attendance.is_quiet", broken_at_first)
+    await until(lambda: is_away(server))
+    assert looks > 1
+
+
 async def test_whoever_sends_it_away_is_not_asked_again_at_once(server: Stage) -> None:
     await choose(server, "auto_join", True)
     await choose(server, "channel_ids", [server.lounge.channel_id])
