@@ -37,6 +37,9 @@ GUILT: Final = _lines(
     """
 )
 
+INNOCENT: Final = _lines("别走神|不要走神|别走错|不要走错|别走偏|别走远|不要走远|别走太快")
+"""Chinese that holds a phrase of the lists and means something else: a coach may well say "stay with it"."""
+
 OTHER_NAMES: Final = _lines(
     """
     i'm chatgpt|i am chatgpt|i'm gemini|i am gemini|i'm claude|i am claude|i'm siri|i am alexa|i'm alexa|developed by stepfun|made by openai|created by openai

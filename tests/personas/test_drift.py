@@ -51,6 +51,8 @@ def test_the_examples_of_every_shipped_persona_are_in_character(persona: Persona
 
 def test_whole_words_count_and_not_parts_of_them() -> None:
     assert Fault.ASSISTANT not in faults("A great questionnaire has four questions.")
+    assert Fault.GUILT not in faults("别走神，还有五分钟。")
+    assert Fault.GUILT in faults("别走神，也别走。")
     assert count_phrase("the theory of the", "the") == 2
     assert count_phrase("the the the", "the") == 3
 
