@@ -16,6 +16,10 @@ def logging_as_it_was() -> Iterator[None]:
     """A command sets the logs of its process up; the test's process gets its own back."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    # Left to itself structlog draws the frames of an exception with all that is in them: seconds in which nobody is answered.
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -153,6 +153,7 @@ async def test_moved_to_strangers_it_tells_them_aloud_and_in_their_chat_and_hear
         await until(lambda: talk.closed.is_set())
         assert model.talk is talk, "what is heard is no model"
         await until(lambda: room.guild.voice_states[room.bot_id].self_deaf)
+        await until(lambda: room.messages_in(den))
         panel = room.messages_in(den)[-1]
         assert "I am in **Den** as **Xiao Yue**. I am an AI." in panel.content
         allowed = await bob.press(panel, "kith:consent:allow")

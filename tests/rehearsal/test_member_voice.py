@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tones import sounding_s, strength, tone
+from tones import said, sounding_s, strength, tone
 from waiting import until
 
 from bot.rehearsal.certificate import Certificate, make_certificate
@@ -49,8 +49,8 @@ async def speak(*members: MemberVoice, duration_s: float = 0.4) -> None:
     await asyncio.sleep(0.1)
 
 
-def hears(listener: MemberVoice, speaker: int, since: float | None = None) -> bool:
-    sound = listener.heard(speaker, since)
+def hears(listener: MemberVoice, speaker: int, since: float = 0.0) -> bool:
+    sound = said(listener, speaker, since)
     others = [strength(sound, hz) for user_id, hz in HZ.items() if user_id != speaker]
     return strength(sound, HZ[speaker]) > 0.15 and max(others) < 0.05
 

@@ -12,7 +12,7 @@ import discord
 import numpy as np
 import pytest
 from stock import Encoded, StockClient
-from tones import sounding_s, strength, tone
+from tones import said, sounding_s, strength, tone
 from waiting import PATIENCE_S, until
 
 from bot.audio.opus import OpusDecoder
@@ -105,8 +105,8 @@ async def test_stock_and_member_exchange_encrypted_sound(voice: VoiceServer) -> 
         ears = StockEars(client)
         await asyncio.gather(play(client, 0.6), alice.speak(tone(ALICE_HZ, 0.6)))
         assert len([packet for packet in alice.ears.packets(STOCK) if not packet.is_silence]) == 30
-        heard = alice.heard(STOCK)
-        assert sounding_s(heard) > 0.1
+        heard = said(alice, STOCK)
+        assert sounding_s(heard) == pytest.approx(0.6, abs=0.1)
         assert strength(heard, STOCK_HZ) > 0.2
         assert strength(heard, ALICE_HZ) < 0.02
         assert ears.faults == []
@@ -124,8 +124,8 @@ async def test_stock_joins_a_call_that_goes_on(voice: VoiceServer) -> None:
             await bob.until_ready(others={ALICE, BOB, STOCK})
             assert client.voice_privacy_code == bob.privacy_code
             await play(client, 0.4)
-            assert strength(alice.heard(STOCK), STOCK_HZ) > 0.2
-            assert strength(bob.heard(STOCK), STOCK_HZ) > 0.2
+            assert strength(said(alice, STOCK), STOCK_HZ) > 0.2
+            assert strength(said(bob, STOCK), STOCK_HZ) > 0.2
         await alice.until(lambda: STOCK not in alice.group.user_ids)
         assert voice.closes == []
 
@@ -137,7 +137,7 @@ async def test_stock_survives_a_member_leaving_and_another_coming(voice: VoiceSe
                 await both_in_group(alice, client)
                 since = time.monotonic()
                 await play(client, 0.2)
-                assert strength(alice.heard(STOCK, since), STOCK_HZ) > 0.2
+                assert strength(said(alice, STOCK, since), STOCK_HZ) > 0.2
         runner = client._connection._runner
         assert runner is not None
         assert not runner.done()
@@ -147,7 +147,7 @@ async def test_stock_speaks_on_a_stage_without_encryption(voice: VoiceServer) ->
     async with stock(voice, is_stage=True) as client, member(voice, ALICE, is_stage=True) as alice:
         assert client._connection.dave_protocol_version == 0
         await play(client, 0.3)
-        assert strength(alice.heard(STOCK), STOCK_HZ) > 0.2
+        assert strength(said(alice, STOCK), STOCK_HZ) > 0.2
 
 
 async def test_stock_follows_a_downgrade_and_the_way_back(voice: VoiceServer) -> None:
@@ -159,4 +159,4 @@ async def test_stock_follows_a_downgrade_and_the_way_back(voice: VoiceServer) ->
             await alice.until(lambda wanted=version: alice.group.version == wanted)  # type: ignore[misc]
             since = time.monotonic()
             await play(client, 0.3)
-            assert strength(alice.heard(STOCK, since), STOCK_HZ) > 0.2
+            assert strength(said(alice, STOCK, since), STOCK_HZ) > 0.2

@@ -6,11 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.audio.frame import MODEL_RATE_HZ
+from bot.audio.opus import OpusDecoder
+from bot.rehearsal.member_voice import MemberVoice
 
 
 def tone(frequency_hz: float, duration_s: float, amplitude: float = 0.3) -> NDArray[np.int16]:
     times = np.arange(round(duration_s * MODEL_RATE_HZ)) / MODEL_RATE_HZ
     return (amplitude * 32767 * np.sin(2 * np.pi * frequency_hz * times)).astype(np.int16)
+
+
+def said(listener: MemberVoice, user_id: int, since: float = 0.0) -> NDArray[np.int16]:
+    """What has come of a speaker since then, end to end: the sound itself, however the network hurried or halted."""
+    decoder = OpusDecoder(MODEL_RATE_HZ)
+    packets = [packet for packet in listener.ears.packets(user_id) if packet.arrived_at >= since]
+    sound = b"".join(decoder.decode(packet.opus) for packet in packets if not packet.is_silence)
+    return np.frombuffer(sound, dtype="<i2").astype(np.int16)
 
 
 def strength(sound: NDArray[np.int16], frequency_hz: float) -> float:
