@@ -225,6 +225,15 @@ def test_an_exported_png_is_valid_for_readers_of_v2_and_of_v3() -> None:
     assert "group_only_greetings" in found[b"ccv3"]["data"]
 
 
+def test_extensions_of_another_shape_are_kept_in_the_one_that_readers_know() -> None:
+    data = json.dumps({**V2, "data": {**DATA, "extensions": ["depth", 4]}}).encode()
+    persona, _ = imported(data)
+    out = read_card(card_png(persona, read_card(data)))
+    assert out.fields["extensions"]["kith/extensions"] == ["depth", 4]
+    again = read_card(card_png(persona, out))
+    assert again.fields == out.fields
+
+
 def test_what_was_changed_here_is_in_the_card_and_the_rest_is_untouched() -> None:
     origin = read_card(json.dumps(V2).encode())
     persona, _ = persona_of_card(origin, "mira", VOICE)

@@ -22,6 +22,9 @@ from bot.personas.persona import Persona
 
 ICON: Final = "assets/icon/images/main.png"
 
+MISSHAPEN: Final = "kith/extensions"
+"""Extensions that were no object, in the object that they have to be."""
+
 SOURCES: Final = {
     "name": ("name", "nickname"),
     "identity": ("description",),
@@ -63,7 +66,9 @@ def cards_of(persona: Persona, origin: Card | None = None) -> tuple[dict[str, An
     data = card_fields(persona)
     if origin is not None:
         data = _into(data, origin, persona)
-    extensions = data["extensions"] if isinstance(data.get("extensions"), dict) else {}
+    extensions = data.get("extensions") or {}
+    if not isinstance(extensions, dict):  # no card has that; it is told to be kept all the same
+        extensions = {MISSHAPEN: extensions}
     document = persona.model_dump(mode="json", exclude={"slug"}, exclude_defaults=True, exclude_none=True)
     data["extensions"] = {**extensions, EXTENSION: document}
     outside = _outside(origin)
