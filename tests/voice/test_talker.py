@@ -88,7 +88,7 @@ async def test_what_cannot_leave_is_not_read_and_is_said_when_it_can(mouth: Mout
 
 async def test_losing_the_way_out_in_mid_speech_takes_the_flag_back_and_keeps_the_rest(mouth: Mouth) -> None:
     mouth.talker.set_ready(True)
-    mouth.say("a", 50)
+    mouth.say("a", 500)
     async with asyncio.timeout(PATIENCE_S):
         while "datagram" not in mouth.happened:  # noqa: ASYNC110 -- looked at from outside
             await asyncio.sleep(0.01)
@@ -97,7 +97,7 @@ async def test_losing_the_way_out_in_mid_speech_takes_the_flag_back_and_keeps_th
     assert mouth.happened.count(False) == 1
     assert mouth.happened[-1] is False
     heard_ms = mouth.playout.heard_ms("a")
-    assert 0 < heard_ms < 1000
+    assert 0 < heard_ms < 10_000
     assert heard_ms == mouth.happened.count("datagram") * 20
 
 
