@@ -88,7 +88,10 @@ class Members(commands.Cog):
         await self._companion.forget_guild(guild.id)
 
     async def _forget_those_that_left(self) -> None:
-        """Servers that removed the bot while it was not there to hear of it. With not one that we know, it is another account's database."""
+        """Servers that removed the bot while it was not there to hear of it. With not one that we know, it is another account's database.
+
+        Nothing is erased on silence: a server that the gateway does not mention may be in an outage, or another process's. Discord is asked.
+        """
         here = {guild.id for guild in self._bot.guilds}
         try:
             kept = await self._companion.estate.guild_ids()
@@ -97,10 +100,22 @@ class Members(commands.Cog):
                 _log.warning("servers_of_the_database_unknown", count=len(left))
                 return
             for guild_id in left:
+                if not await self._has_removed_us(guild_id):
+                    continue
                 _log.info("server_left_meanwhile", guild_id=guild_id)
                 await self._companion.forget_guild(guild_id)
         except KithError as error:
             _log.warning("servers_not_forgotten", error=error.key)
+
+    async def _has_removed_us(self, guild_id: int) -> bool:
+        """As Discord says. Without an answer it has not."""
+        try:
+            await self._bot.fetch_guild(guild_id, with_counts=False)
+        except (discord.NotFound, discord.Forbidden):
+            return True
+        except (discord.DiscordException, OSError) as error:
+            _log.warning("server_not_asked_for", guild_id=guild_id, error=type(error).__name__)
+        return False
 
     # ------------------------------------------------------------------ what other cogs tell (`bot.dispatch`)
 

@@ -60,7 +60,7 @@ class GatewaySession:
 
 
 class MainGateway:
-    """All gateway sessions of the bot. Knobs: `refuse_resume` answers op 9 to every resume."""
+    """All gateway sessions of the bot. Knobs: `refuse_resume` answers op 9 to every resume, servers in `unmentioned` are told to no new session."""
 
     def __init__(self, world: World, on_voice_state: VoiceStateRequest, url: Callable[[], str]) -> None:
         self._world = world
@@ -70,6 +70,7 @@ class MainGateway:
         self.identifies = 0
         self.resumes = 0
         self.refuse_resume = False
+        self.unmentioned: set[int] = set()
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         """One socket from upgrade to close (the handler of the gateway's address)."""
@@ -122,7 +123,8 @@ class MainGateway:
         session = GatewaySession(f"{self._world.new_id():x}", (index, total))
         session.socket = socket
         self.sessions[session.session_id] = session
-        guilds = [guild for guild in self._world.guilds.values() if session.serves(guild.guild_id)]
+        known = [guild for guild in self._world.guilds.values() if guild.guild_id not in self.unmentioned]
+        guilds = [guild for guild in known if session.serves(guild.guild_id)]
         ready = {
             "v": 10,
             "user": {**self._world.bot.user_payload(), "verified": True, "mfa_enabled": False, "flags": 0},

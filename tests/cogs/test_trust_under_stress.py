@@ -90,6 +90,22 @@ async def test_a_server_that_removed_the_bot_while_it_was_down_leaves_nothing_af
             assert [one.text for one in await bot.companion.keeper.show(stage.guild.guild_id, stage.alice.user_id)]
 
 
+async def test_a_server_that_discord_does_not_mention_keeps_what_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with loopback(tmp_path, monkeypatch) as stage:
+        unmentioned = stage.world.add_guild("In an outage, or another process's")
+        async with running(stage.settings) as bot:
+            await bot.companion.ledger.allow(stage.guild.guild_id, stage.alice.user_id)
+            await bot.companion.ledger.allow(unmentioned.guild_id, stage.alice.user_id)
+        stage.discord.gateway.unmentioned.add(unmentioned.guild_id)
+        async with running(stage.settings) as bot:
+            await until(lambda: stage.discord.rest.requests["GET /guilds/{guild}"] > 0)
+            assert bot.get_guild(unmentioned.guild_id) is None
+            await asyncio.sleep(0.2)
+            assert unmentioned.guild_id in await bot.companion.estate.guild_ids()
+
+
 async def test_another_accounts_database_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with loopback(tmp_path, monkeypatch) as stage:
         async with running(stage.settings) as bot:
