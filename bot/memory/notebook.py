@@ -36,10 +36,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A point that stands: whose it is, and everybody who heard what it can have come from."""
+    """A point that stands: whose it is, who said it (another, if some of the words are another's), and everybody who heard what it can have come from."""
 
     point: Point
     user_id: int
+    speaker_id: int
     heard_by: frozenset[int]
 
 
@@ -139,10 +140,10 @@ class Notebook:
         heard_by = frozenset.intersection(*(note.heard_by for note in theirs))
         # Words that stand in none of them came from somebody else's line, or from nowhere.
         foreign = about.difference(*(grams(note.text) for note in theirs))
-        for note in self._notes:
-            if note.user_id != user_id and foreign & grams(note.text):
-                heard_by &= note.heard_by
-        return Finding(point, user_id, heard_by | {user_id})
+        others = [note for note in self._notes if note.user_id != user_id and foreign & grams(note.text)]
+        heard_by = heard_by.intersection(*(note.heard_by for note in others))
+        speaker_id = next((note.user_id for note in others if note.user_id is not None), user_id)
+        return Finding(point, user_id, speaker_id, heard_by | {user_id})
 
     def _keep(self, wanted: Callable[[Note], bool]) -> None:
         self._notes = deque([note for note in self._notes if wanted(note)], maxlen=LINES)

@@ -91,7 +91,7 @@ class SummingUp:
     def _proposed(self, finding: Finding) -> Proposal:
         point, user_id = finding.point, finding.user_id
         language = language_of(point.text)
-        return self._keeping.proposal(point.text, point.kind, user_id, user_id, finding.heard_by, language)
+        return self._keeping.proposal(point.text, point.kind, user_id, finding.speaker_id, finding.heard_by, language)
 
     async def _write_recap(self, findings: Sequence[Finding]) -> None:
         now = self._shelves.now()

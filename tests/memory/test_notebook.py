@@ -62,8 +62,10 @@ def test_words_of_somebody_else_are_known_only_to_who_heard_those_as_well() -> N
     )
     [finding] = found(notebook, "Alice", "Will bring moss to the surprise party.")
     assert finding.heard_by == {ALICE, BOB}
+    assert (finding.user_id, finding.speaker_id) == (ALICE, BOB), "it is hers to keep, and not hers alone to share"
     [finding] = found(notebook, "Alice", "Will bring moss.")
     assert finding.heard_by == EVERYBODY
+    assert finding.speaker_id == ALICE
 
 
 def test_words_of_the_companion_count_as_somebody_elses() -> None:
