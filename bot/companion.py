@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import discord
 import structlog
@@ -44,6 +44,8 @@ from bot.settings import Settings
 from bot.side_reply import PaidChatDigester, PaidDigester
 from bot.spending import Spending
 from bot.storage import personas
+from bot.storage.guild_repository import Change
+from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.stores import Stores
 from bot.texts import Texts
 
@@ -118,7 +120,7 @@ class Companion:
             locale_of=self.chats.locale_of,
         )
         self.calls = Calls(services, CallOptions.of(settings))
-        self.consent = Consent(self.ledger, self.calls)
+        self.consent = Consent(self.ledger, self.calls, self.keeper)
         self.auditions = Auditions(self.calls, self.cast, self.spending, self._media.open_model)
 
     # ------------------------------------------------------------------ calls
@@ -161,6 +163,20 @@ class Companion:
             self._off_record = {room: until for room, until in self._off_record.items() if until > now}
             self._off_record[member.guild.id, memory.channel_id] = now + OFF_RECORD_S
             memory.go_off_record(now + OFF_RECORD_S)
+
+    async def choose_setting(
+        self,
+        guild_id: int,
+        name: str,
+        value: Any,
+        *,
+        user_id: int,
+        expected: Callable[[GuildSettings], bool] | None = None,
+    ) -> Change | None:
+        """As `GuildSettingsRepository.choose`. What members agreed to stays what it was. Raises `KithError`."""
+        if (name, value) == ("memory", MemoryMode.USUAL):
+            await self.keeper.keep_asking(guild_id)
+        return await self.guilds.choose(guild_id, name, value, user_id=user_id, expected=expected)
 
     async def settings_changed(self, guild_id: int) -> None:
         """An admin chose something: a call that is on follows at once. Raises `StorageError`."""

@@ -9,6 +9,7 @@ import structlog
 
 from bot.conversation.calls import Calls
 from bot.errors import StorageError
+from bot.memory.keeper import Keeper
 from bot.storage.consent import ConsentLedger, Scope
 
 STANDS: Final = {
@@ -25,8 +26,9 @@ _log = structlog.get_logger(__name__)
 class Consent:
     """What members do with their own agreement. Who is not heard is not remembered either: with `LISTEN` goes everything."""
 
-    def __init__(self, ledger: ConsentLedger, calls: Calls) -> None:
+    def __init__(self, ledger: ConsentLedger, calls: Calls, keeper: Keeper) -> None:
         self._ledger = ledger
+        self._keeper = keeper
         self._calls = calls
 
     async def scopes(self, member: discord.Member) -> frozenset[Scope]:
@@ -45,6 +47,8 @@ class Consent:
         was_allowed = self._ledger.allowed(guild_id, user_id, scope)
         await self._ledger.allow(guild_id, user_id, scope)
         is_allowed = self._ledger.allowed(guild_id, user_id, scope)
+        if scope is Scope.REMEMBER and is_allowed:
+            await self._keeper.agreed_anew(guild_id, user_id)
         if scope is not Scope.LISTEN:
             return STANDS[scope, is_allowed]
         if not is_allowed:

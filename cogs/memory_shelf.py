@@ -73,7 +73,7 @@ async def shelf_of(companion: Companion, guild_id: int, user_id: int) -> Shelf:
         user_id=user_id,
         memories=memories,
         proposals=tuple(await keeper.proposals(guild_id, user_id)),
-        mode=settings.memory,
+        mode=await keeper.mode_for(guild_id, user_id),
         retention_days=settings.retention_days,
         is_agreed=await keeper.agreed(guild_id, user_id, Scope.REMEMBER),
         is_paused=await keeper.is_paused(guild_id, user_id),

@@ -167,7 +167,7 @@ class SettingsPanel(commands.Cog):
     ) -> tuple[GuildSettings, Change | None]:
         """What was before, and the change; `None`: it was so already."""
         value, before = await meant, await self._companion.guilds.get(member.guild.id)
-        change = await self._companion.guilds.choose(
+        change = await self._companion.choose_setting(
             member.guild.id,
             name,
             value,

@@ -47,11 +47,12 @@ class CallMemory:
         shelves: Shelves,
         mode: MemoryMode,
         paused: Iterable[int],
+        asked: Iterable[int],
         closed: Callable[[CallMemory], None],
     ) -> None:
         self.guild_id = guild_id
         self.channel_id = channel_id
-        self.permission = Permission(guild_id, shelves, mode, paused)
+        self.permission = Permission(guild_id, shelves, mode, paused, asked)
         self.recollection = Recollection((), shelves.now(), self.permission.knows)
         self._shelves = shelves
         self._closed = closed

@@ -25,6 +25,8 @@ from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
 
 PAUSED: Final = "memory-paused"
+ASKED: Final = "memory-asked"
+"""They agreed when their server asked about everything that it kept. No admin agrees for them: they go on being asked until they agree anew."""
 """A member's choice (`bot.storage.members`)."""
 
 BATCH: Final = 25
@@ -54,17 +56,18 @@ class Keeper:
         async with self._shelves.writing:
             await self._shelves.agreements.load(guild_id)
             mode = (await self._shelves.rules.get(guild_id)).memory
-            paused = [
-                user_id for user_id, is_paused in (await self._choices.all_of(guild_id, PAUSED)).items() if is_paused
-            ]
+            paused, asked = await self._who_chose(guild_id, PAUSED), await self._who_chose(guild_id, ASKED)
             memories = await self._shelves.memories.all(guild_id)
-            call = CallMemory(guild_id, channel_id, call_id, self._shelves, mode, paused, self._open.discard)
+            call = CallMemory(guild_id, channel_id, call_id, self._shelves, mode, paused, asked, self._open.discard)
             for start in range(0, len(memories), BATCH):
                 for memory in memories[start : start + BATCH]:
                     call.recollection.put(memory)
                 await asyncio.sleep(0)
             self._open.add(call)
         return call
+
+    async def _who_chose(self, guild_id: int, name: str) -> list[int]:
+        return [user_id for user_id, is_so in (await self._choices.all_of(guild_id, name)).items() if is_so]
 
     def _calls(self, guild_id: int) -> Iterable[CallMemory]:
         return [call for call in self._open if call.guild_id == guild_id]
@@ -187,6 +190,7 @@ class Keeper:
                 call.erased(user_id)
                 call.unhear(user_id)
                 call.permission.paused.discard(user_id)
+                call.permission.asked.discard(user_id)
 
     def drop_guild(self, guild_id: int) -> None:
         """The server is gone: what its talks were about is neither summed up nor kept."""
@@ -206,6 +210,28 @@ class Keeper:
 
     async def is_paused(self, guild_id: int, user_id: int) -> bool:
         return bool(await self._choices.get(guild_id, user_id, PAUSED))
+
+    async def keep_asking(self, guild_id: int) -> None:
+        """An admin is about to let things be kept unasked: whoever agreed before that is asked as they were told. Raises `StorageError`."""
+        await self._shelves.agreements.load(guild_id)
+        if (await self._shelves.rules.get(guild_id)).memory is MemoryMode.USUAL:
+            return
+        for user_id in self._shelves.agreements.who(guild_id, Scope.REMEMBER):
+            for call in self._calls(guild_id):
+                call.permission.asked.add(user_id)
+            await self._choices.put(guild_id, user_id, ASKED, True)
+
+    async def agreed_anew(self, guild_id: int, user_id: int) -> None:
+        """The member agreed to be remembered as the server does it now. Raises `StorageError`; then they are asked as before."""
+        await self._choices.put(guild_id, user_id, ASKED, None)
+        for call in self._calls(guild_id):
+            call.permission.asked.discard(user_id)
+
+    async def mode_for(self, guild_id: int, user_id: int) -> MemoryMode:
+        """How things are kept of this member. Raises `StorageError`."""
+        mode = (await self._shelves.rules.get(guild_id)).memory
+        is_asked = mode is MemoryMode.USUAL and await self._choices.get(guild_id, user_id, ASKED)
+        return MemoryMode.STRICT if is_asked else mode
 
     async def recap(self, guild_id: int, channel_id: int, present: frozenset[int]) -> list[RecapPoint]:
         """What the last talks in a channel were about, for people who heard it all; only of members who still agree to a transcript."""

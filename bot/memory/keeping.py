@@ -19,7 +19,6 @@ from bot.memory.room import Room
 from bot.memory.shelves import Shelves
 from bot.memory.telling import Telling
 from bot.memory.terms import STRICT_DAYS, USUAL_DAYS, Outcome
-from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, Kind, Memory, Proposal
 
 REMEMBERED: Final = 40
@@ -72,7 +71,7 @@ class Keeping:
             known = self._telling.recollection.alike(subject_id, text)
             if known is not None and _is_same(known, text) and heard_by <= known.heard_by:
                 return Outcome.KEPT
-            if self._permission.mode is MemoryMode.USUAL and subject_id == speaker_id:
+            if self._permission.keeps_unasked(subject_id) and subject_id == speaker_id:
                 await self._keep(text, kind, subject_id, heard_by, language, is_shareable, known)
                 return Outcome.KEPT
             finding_by = heard_by | {subject_id}
@@ -142,7 +141,7 @@ class Keeping:
         self, text: str, kind: Kind, subject_id: int, speaker_id: int, heard_by: frozenset[int], language: str
     ) -> Proposal:
         now = self._shelves.now()
-        days = USUAL_DAYS if self._permission.mode is MemoryMode.USUAL else STRICT_DAYS
+        days = USUAL_DAYS if self._permission.keeps_unasked(subject_id) else STRICT_DAYS
         return Proposal(
             guild_id=self._guild_id,
             proposal_id=secrets.token_hex(16),

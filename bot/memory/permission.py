@@ -11,12 +11,15 @@ from bot.storage.memories import ROOM
 
 
 class Permission:
-    """One per call. `paused`: ids of members of whom nothing is kept or told until they say so."""
+    """One per call. `paused`: ids of members of whom nothing is kept or told until they say so; `asked`: of those who are asked about everything."""
 
-    def __init__(self, guild_id: int, shelves: Shelves, mode: MemoryMode, paused: Iterable[int]) -> None:
+    def __init__(
+        self, guild_id: int, shelves: Shelves, mode: MemoryMode, paused: Iterable[int], asked: Iterable[int]
+    ) -> None:
         self.guild_id = guild_id
         self.mode = mode
         self.paused = set(paused)
+        self.asked = set(asked)
         self._shelves = shelves
 
     @property
@@ -35,6 +38,10 @@ class Permission:
 
     def may_keep_of(self, user_id: int, scope: Scope = Scope.REMEMBER) -> bool:
         return user_id not in self.paused and self._shelves.agreed(self.guild_id, user_id, scope)
+
+    def keeps_unasked(self, user_id: int) -> bool:
+        """Whether what they say of themselves needs no word of theirs more: the server's rule, for whoever agreed to that rule."""
+        return self.mode is MemoryMode.USUAL and user_id not in self.asked
 
     def knows(self, subject_id: int) -> bool:
         """Whether there is anything to be told of them."""

@@ -18,7 +18,7 @@ from bot.process import running
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.world import Channel, ChannelKind, Person
-from bot.storage.guilds import GuildSettings
+from bot.storage.guilds import GuildSettings, MemoryMode
 from bot.storage.usage import Usage, UsageLedger
 
 pytestmark = pytest.mark.rehearsal
@@ -523,3 +523,17 @@ async def test_whoever_sends_it_away_is_not_asked_again_at_once(server: Stage) -
     await until(lambda: is_away(server))
     await enter()
     assert await stays_away(server)
+
+
+async def test_an_admin_who_lets_things_be_kept_unasked_agrees_for_nobody(server: Stage) -> None:
+    companion, guild_id, ming = bot_of(server).companion, server.guild.guild_id, server.ming
+    for what in ("", "remember"):
+        await server.run(ming, "consent allow", **({"what": what} if what else {}))
+    panel = await Panel.open(server, server.alice)
+    await panel.tab("keeps")
+    await panel.change("Memory")
+    await panel.choose(":set:memory:", "what they say of themselves, unless they drop it")
+    assert (await kept(server)).memory is MemoryMode.USUAL
+    assert await companion.keeper.mode_for(guild_id, ming.user_id) is MemoryMode.STRICT, "as it was when she agreed"
+    await server.run(ming, "consent allow", what="remember")
+    assert await companion.keeper.mode_for(guild_id, ming.user_id) is MemoryMode.USUAL

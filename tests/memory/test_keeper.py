@@ -140,6 +140,29 @@ async def test_a_member_who_paused_is_not_remembered_until_they_go_on() -> None:
     assert await remember(call) is Outcome.KEPT
 
 
+async def test_who_agreed_to_be_asked_goes_on_being_asked_when_an_admin_lets_things_be_kept_unasked() -> None:
+    house = House(STRICT)
+    call = await opened(house)
+    await house.keeper.keep_asking(GUILD)
+    house.rules.mode = USUAL
+    assert await house.keeper.mode_for(GUILD, ALICE) is STRICT
+    assert await remember(call) is Outcome.PROPOSED
+    assert await remember(await house.keeper.open_call(GUILD, CHANNEL, "next"), "Likes fern.") is Outcome.PROPOSED
+    assert kept(house) == []
+    await house.keeper.keep_house(NOON + timedelta(days=USUAL_DAYS), [GUILD])
+    assert kept(house) == [], "what waits for a word waits for it"
+    await house.keeper.agreed_anew(GUILD, ALICE)
+    assert await house.keeper.mode_for(GUILD, ALICE) is USUAL
+    assert await remember(call, "Likes ivy.") is Outcome.KEPT
+
+
+async def test_who_agreed_where_things_are_kept_unasked_is_not_asked_after_a_second_press_on_the_same_choice() -> None:
+    house = House(USUAL)
+    call = await opened(house)
+    await house.keeper.keep_asking(GUILD)
+    assert await remember(call) is Outcome.KEPT
+
+
 async def test_off_the_record_nothing_is_remembered() -> None:
     house = House(USUAL)
     call = await opened(house)
