@@ -25,7 +25,7 @@ from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
 
 PAUSED: Final = "memory-paused"
-ASKED: Final = "memory-asked"
+ASKED: Final = "asked-first"
 """They agreed when their server asked about everything that it kept. No admin agrees for them: they go on being asked until they agree anew."""
 """A member's choice (`bot.storage.members`)."""
 
