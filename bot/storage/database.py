@@ -38,6 +38,7 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys=ON",
 )
 SCRUB_EVERY_S: Final = 3600.0
+CLOSE_S: Final = 5.0
 PAGES_IN_MEMORY: Final = 16_384
 """Up to here (64 MB) the copy that `VACUUM` makes stays in memory, above it is a temporary file."""
 
@@ -51,6 +52,10 @@ class Database:
         self._engine = engine
         self._held = held  # nobody else opens the file meanwhile
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self._is_closing = False
         self._scrubbed_at: float | None = None
         self.is_scrub_due = False
         """Something was deleted and its copies in the gaps wait for the next `scrub`."""
@@ -106,10 +111,23 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """All or nothing; committed when the block ends. A database that fails is a `StorageError`."""
         try:
-            async with self._sessions.begin() as session:
+            async with self._in_use(), self._sessions.begin() as session:
                 yield session
         except SQLAlchemyError as error:
             raise StorageError(why_not(self._engine.url, error)) from error
+
+    @asynccontextmanager
+    async def _in_use(self) -> AsyncIterator[None]:
+        if self._is_closing:
+            raise StorageError("The database is closed.")
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
 
     async def scrub(self, *, at_once: bool = True) -> None:
         """Nothing that was deleted is left in any file of SQLite's when this returns. Raises `StorageError` if it cannot promise that.
@@ -124,7 +142,7 @@ class Database:
         is_due = at_once or self._scrubbed_at is None or now - self._scrubbed_at >= SCRUB_EVERY_S
         self.is_scrub_due = True
         try:
-            async with self._engine.connect() as connection:
+            async with self._in_use(), self._engine.connect() as connection:
                 # SQLAlchemy would begin a transaction, in which neither can run.
                 driver: Any = (await connection.get_raw_connection()).driver_connection
                 if is_due:
@@ -144,6 +162,13 @@ class Database:
             self._scrubbed_at, self.is_scrub_due = now, False
 
     async def close(self) -> None:
+        """Nothing new is begun; whoever is in the middle of something finishes it, within `CLOSE_S`."""
+        self._is_closing = True
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._unused.wait()
+        except TimeoutError:
+            _log.warning("database_closed_in_use", count=self._users)
         await self._engine.dispose()
         if self._held is not None:
             self._held.close()

@@ -254,3 +254,29 @@ async def test_an_error_of_the_database_names_no_value_that_it_was_given(databas
         chain.append(str(error))
         error = error.__cause__ or error.__context__
     assert "moss" not in " ".join(chain)
+
+
+async def test_closing_lets_whoever_is_writing_finish_and_nobody_begin(database_url: str) -> None:
+    database = await Database.open(database_url)
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction() as session:
+            has_begun.set()
+            await may_end.wait()
+            await session.execute(text("INSERT INTO member_choices VALUES (1, 2, 'name', '1', '2026-01-01')"))
+
+    writing = asyncio.create_task(write())
+    await has_begun.wait()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    with pytest.raises(StorageError, match="closed"):
+        async with database.transaction():
+            pass
+    with pytest.raises(StorageError, match="closed"):
+        await database.scrub()
+    may_end.set()
+    await asyncio.gather(writing, closing)
+    with sqlite3.connect(file_of(database_url)) as raw:
+        assert raw.execute("SELECT count(*) FROM member_choices").fetchone() == (1,)
+    raw.close()
