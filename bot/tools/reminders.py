@@ -100,6 +100,7 @@ class Reminders:
         self._now = now
         self._changed = asyncio.Event()
         self._untold: dict[str, datetime] = {}  # when to try again; bounded by what is due at once
+        self._told: dict[str, Said] = {}  # the disk does not know it yet, and nobody is told twice; bounded likewise
 
     async def set(self, asked: Asked, due_at: datetime) -> Reminder:
         """A new one. Raises `KithError` (`error-reminder-many`) when the member has as many as there may be."""
@@ -149,7 +150,9 @@ class Reminders:
         """How long there is nothing to do then, in seconds."""
         try:
             due = await self._repository.due(self._now())
-            self._untold = {one.reminder_id: at for one in due if (at := self._untold.get(one.reminder_id)) is not None}
+            due_ids = {one.reminder_id for one in due}
+            self._untold = {each: at for each, at in self._untold.items() if each in due_ids}
+            self._told = {each: said for each, said in self._told.items() if each in due_ids}
             for reminder in due:
                 if self._untold.get(reminder.reminder_id, self._now()) <= self._now():
                     await self._tell(reminder)
@@ -164,12 +167,32 @@ class Reminders:
         return min(max(0.0, (next_due - self._now()).total_seconds()), LONGEST_SLEEP_S)
 
     async def _tell(self, reminder: Reminder) -> None:
-        """Said, written, or noted for later."""
+        """Said, written, or noted for later. What was told and could not be written down is only written down later."""
+        said = self._told.get(reminder.reminder_id) or await self._said(reminder)
+        if said is None:
+            return
+        self._told[reminder.reminder_id] = said
+        try:
+            if said is Said.WORDS:
+                await self._repository.remove(reminder.guild_id, reminder.reminder_id)
+            else:
+                await self._repository.keep_waiting(reminder, self._now())
+        except KithError as error:
+            _log.warning("reminder_not_noted", guild_id=reminder.guild_id, kind=type(error).__name__)
+            self._untold[reminder.reminder_id] = self._now() + TRY_AGAIN
+            return
+        self._untold.pop(reminder.reminder_id, None)
+        del self._told[reminder.reminder_id]
+        if said is Said.NOT_ALL_HEARD:
+            self._room.hint(reminder)
+
+    async def _said(self, reminder: Reminder) -> Said | None:
+        """What became of it; `None`: nothing yet, it is looked at again."""
         try:
             said = self._room.say(reminder)
             if said is Said.BUSY and self._now() - reminder.due_at < BUSY_LIMIT:
                 self._untold[reminder.reminder_id] = self._now()
-                return
+                return None
             if said is not Said.WORDS:
                 async with asyncio.timeout(WRITE_S):
                     await self._room.write(reminder)
@@ -177,12 +200,6 @@ class Reminders:
             _log.warning("reminder_untold", guild_id=reminder.guild_id, kind=type(error).__name__)
             if self._now() - reminder.due_at <= GIVEN_UP:
                 self._untold[reminder.reminder_id] = self._now() + TRY_AGAIN
-                return
-            said = Said.WORDS  # nobody will be shown it
-        self._untold.pop(reminder.reminder_id, None)
-        if said is Said.WORDS:
-            await self._repository.remove(reminder.guild_id, reminder.reminder_id)
-            return
-        await self._repository.keep_waiting(reminder, self._now())
-        if said is Said.NOT_ALL_HEARD:
-            self._room.hint(reminder)
+                return None
+            return Said.WORDS  # nobody will be shown it
+        return said

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 from memory_of_call import FakeMemory
+from sqlalchemy import text
 from tool_rooms import ALICE, BOB, CHANNEL, GUILD, NOW, asked, persona, room
 from waiting import PATIENCE_S
 
@@ -172,6 +173,31 @@ async def test_a_closed_channel_is_tried_again_and_keeps_nobody_else_waiting(tmp
         assert house.written == ["rice"]
         await house.pass_time(seconds=TRY_AGAIN.total_seconds())
         assert house.written == ["rice", "tea"]
+
+
+@pytest.mark.parametrize("said", [Said.WORDS, Said.NOT_HERE])
+async def test_while_the_disk_takes_nothing_what_was_told_is_not_told_again_and_others_are(
+    tmp_path: Path, said: Said
+) -> None:
+    async with opened(tmp_path) as house:
+        house.room = said
+        for about in ("tea", "stretch"):
+            await house.ask("set_timer", minutes=1, about=about)
+        async with house.repository._database.transaction() as session:
+            for doing in ("DELETE", "UPDATE"):
+                words = (
+                    f"CREATE TRIGGER full_{doing} BEFORE {doing} ON reminders BEGIN SELECT RAISE(ABORT, 'full'); END"
+                )
+                await session.execute(text(words))
+        await house.pass_time(minutes=1)
+        await house.pass_time(minutes=2)
+        assert sorted(house.said + house.written) == ["stretch", "tea"]
+        async with house.repository._database.transaction() as session:
+            for doing in ("DELETE", "UPDATE"):
+                await session.execute(text(f"DROP TRIGGER full_{doing}"))
+        await house.pass_time(minutes=2)
+        assert sorted(house.said + house.written) == ["stretch", "tea"]
+        assert await house.mine() == []
 
 
 async def test_what_cannot_be_told_for_a_day_is_given_up(tmp_path: Path) -> None:
