@@ -23,10 +23,12 @@ from cogs.permissions import member_of
 from cogs.wording import worded
 
 CHOICE_LIMIT: Final = 100
+CHOICES: Final = 25
+"""Discord takes no more, and none at all of a longer list."""
+
 MESSAGE_LIMIT: Final = 2_000
 LINE_CHARS: Final = (200, 60, 30, 20)
 """So much of each text is shown: the first that lets all of them fit into one message, escapes and all."""
-
 
 _log = structlog.get_logger(__name__)
 
@@ -42,28 +44,32 @@ def shown(texts: Texts, locale: str, reminder: Reminder) -> str:
 
 
 def listed(texts: Texts, locale: str, reminders: Sequence[Reminder]) -> str:
-    """Every reminder, a line each, in Discord's own times: everybody reads them in their zone."""
+    """Every reminder, a line each, in Discord's own times: everybody reads them in their zone. Where not all fit, those that have waited longest are
+    left out: each has a button of its own in the chat."""
     if not reminders:
         return texts.say(locale, "reminder-none")
-    lines_shown = ""
+    title = texts.say(locale, "reminder-list", count=len(reminders))
+    lines: list[str] = []
     for limit in LINE_CHARS:
-        lines = [texts.say(locale, "reminder-list", count=len(reminders))]
-        for one in reminders:
-            at = discord_time(one.due_at)
-            lines.append(texts.say(locale, "reminder-line", at=at, text=short(one.text, limit)))
-        lines_shown = "\n".join(lines)
-        if len(lines_shown) <= MESSAGE_LIMIT:
+        lines = [
+            texts.say(locale, "reminder-line", at=discord_time(one.due_at), text=short(one.text, limit))
+            for one in reminders
+        ]
+        if len("\n".join([title, *lines])) <= MESSAGE_LIMIT:
             break
-    return lines_shown
+    while len("\n".join([title, *lines])) > MESSAGE_LIMIT:
+        del lines[0]
+    return "\n".join([title, *lines])
 
 
 def choices(reminders: Sequence[Reminder], typed: str) -> list[Choice[str]]:
-    """What the option offers while someone types."""
+    """What the option offers while someone types: those to come first, then those that wait to be read."""
     wanted = typed.strip().casefold()
+    found = [one for one in reminders if wanted in one.text.casefold()]
+    found.sort(key=lambda one: one.told_at is not None)
     return [
         Choice(name=short(f"{one.due_at:%m-%d %H:%M} UTC · {one.text}", CHOICE_LIMIT), value=one.reminder_id)
-        for one in reminders
-        if wanted in one.text.casefold()
+        for one in found[:CHOICES]
     ]
 
 

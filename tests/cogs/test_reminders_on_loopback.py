@@ -16,11 +16,11 @@ from bot.process import running
 from bot.rehearsal.interactions import Interaction
 from bot.rehearsal.member_voice import MemberVoice
 from bot.rehearsal.world import Message, Person
-from bot.storage.reminders import Reminder
+from bot.storage.reminders import REMINDERS, Reminder
 from bot.texts import LOCALES, Texts
 from bot.tools.reminders import Reminders
 from bot.tools.tool import Asked
-from cogs.reminders import CHOICE_LIMIT, MESSAGE_LIMIT, choices, listed
+from cogs.reminders import CHOICE_LIMIT, CHOICES, MESSAGE_LIMIT, choices, listed
 
 pytestmark = pytest.mark.rehearsal
 
@@ -173,7 +173,10 @@ async def test_in_a_call_with_somebody_who_did_not_hear_it_the_room_learns_only_
 
 
 def many(text: str) -> list[Reminder]:
-    return [Reminder(1, f"{number:032x}", 2, 3, text, DUE, DUE) for number in range(20)]
+    """As many as there may be: those that wait, then those to come."""
+    waiting = [Reminder(1, f"{number:032x}", 2, 3, text, DUE, DUE, told_at=DUE) for number in range(REMINDERS)]
+    to_come = [Reminder(1, f"{number:032x}", 2, 3, text, DUE, DUE) for number in range(REMINDERS, 2 * REMINDERS)]
+    return [*waiting, *to_come]
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -181,5 +184,8 @@ def test_as_many_as_there_may_be_fit_a_message_and_a_menu(locale: str) -> None:
     worst = many("*" * 200)
     assert len(listed(Texts(), locale, worst)) <= MESSAGE_LIMIT
     assert len(listed(Texts(), locale, many("x" * 200))) <= MESSAGE_LIMIT
-    assert len(choices(worst, "")) == 20
-    assert all(len(choice.name) <= CHOICE_LIMIT for choice in choices(worst, ""))
+    assert listed(Texts(), locale, many("tea")).count("tea") == 2 * REMINDERS
+    offered = choices(worst, "")
+    assert len(offered) == CHOICES
+    assert [choice.value for choice in offered[:REMINDERS]] == [one.reminder_id for one in worst[REMINDERS:]]
+    assert all(len(choice.name) <= CHOICE_LIMIT for choice in offered)
