@@ -200,10 +200,10 @@ class Conversation:
             return []
         had_model = self.wants_model
         out = self._dispatch(event, now)
-        self._meter.commanded(out)
         if had_model and not self.wants_model:
             out += self._close_model(now)
         out = self._said(out, now)  # first: what was just said may change what the model is told
+        self._meter.commanded(out)
         out += self._said(self._settle(now), now)
         self._meter.heard(self._ear.take_sent_ms())
         if self._host.is_over:
@@ -302,7 +302,7 @@ class Conversation:
 
     def _forget(self, user_id: int, now: float) -> list[Command]:
         self.transcript.forget(user_id)
-        if self._talk.answers == user_id:
+        if self._talk.answers in (user_id, None):  # `None`: several, who may be among them
             self.transcript.refuse_replies(now)
         return self._talk.forget(user_id, now)
 

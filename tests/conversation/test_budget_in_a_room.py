@@ -19,6 +19,7 @@ from bot.errors import ModelFault
 from bot.realtime.events import (
     AddText,
     AppendAudio,
+    Interrupt,
     ModelLost,
     ModelReady,
     ReplyDone,
@@ -26,6 +27,7 @@ from bot.realtime.events import (
     Respond,
     SessionConfig,
     TurnMode,
+    UtteranceTranscribed,
 )
 
 pytestmark = pytest.mark.core
@@ -227,6 +229,19 @@ def test_a_reply_that_was_taken_back_before_it_began_costs_nothing() -> None:
     assert room.budget.held.ms > 0
     room.speak(ALICE, ms=1_000)  # goes on speaking, and means it
     assert room.budget.held == Used()
+
+
+def test_a_reply_that_words_took_back_before_it_began_costs_nothing_either() -> None:
+    room = ThriftyRoom(Caps(guild_seconds=1_000))
+    room.come(ALICE)
+    room.say(ALICE, ms=600)
+    room.feed(UtteranceTranscribed("i", "I want to kill myself.", "Alice"))
+    room.wait(100)
+    assert len(room.told(Interrupt)) == 1
+    assert room.replies_asked() == 2
+    room.reply("care", "I am here.", 1_000)
+    room.play_out("care", 1_000)
+    assert room.budget.held.ms == 0
 
 
 def test_nothing_is_reserved_when_the_model_is_lost_or_fails() -> None:

@@ -123,6 +123,26 @@ def test_a_reply_to_who_withdrew_that_is_cut_is_not_told_to_the_next_session(roo
     assert "Lisbon" not in told
 
 
+def test_a_reply_to_several_is_heard_to_its_end_and_not_told_to_the_next_session(room: Room) -> None:
+    room.speak(ALICE, BOB, ms=600)
+    room.pause(ALICE, BOB)
+    room.wait(1_500)
+    room.feed(UtteranceTranscribed("i1", "I moved to Lisbon.", "Alice"))
+    room.feed(UtteranceTranscribed("i2", "I like moss.", "Bob"))
+    room.reply("r1", "Is there moss in Lisbon?", 2_000)
+    room.begin_playing("r1")
+    room.wait(500)
+    room.feed(ConsentWithdrawn(ALICE))
+    assert not room.is_stopped()
+    room.feed_drained("r1", 2_000)
+    assert is_renewed(room)
+    room.log.clear()
+    room.feed(ModelReady("s2", TurnMode.MANUAL))
+    told = "\n".join(room.texts())
+    assert "moss" in told
+    assert "Lisbon" not in told
+
+
 def test_a_reply_to_another_is_heard_to_its_end_first(room: Room) -> None:
     tell(room, ALICE, "Alice", "I moved to Lisbon.")
     answered(room, "r1", "How is it?")
