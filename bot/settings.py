@@ -103,10 +103,10 @@ class Settings(BaseSettings):
     )
     kith_digest_model: str = Setting(default="gpt-4o-mini", description="Model id there.")
     kith_digest_key: SecretStr | None = Setting(default=None, description="Key there.")
-    kith_digest_price_input_per_million: Annotated[float, Field(ge=0)] = Setting(
+    kith_digest_price_input_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = Setting(
         default=0.15, description="Price of a million input tokens there (gpt-4o-mini)."
     )
-    kith_digest_price_output_per_million: Annotated[float, Field(ge=0)] = Setting(
+    kith_digest_price_output_per_million: Annotated[float, Field(ge=0, le=1_000_000)] = Setting(
         default=0.6, description="... of a million output tokens."
     )
 

@@ -126,6 +126,8 @@ async def test_an_admin_sets_less_than_the_operator_and_never_more(database: Dat
         "KITH_PRICE_INPUT_PER_MILLION",
         "KITH_PRICE_CACHED_PER_MILLION",
         "KITH_PRICE_OUTPUT_PER_MILLION",
+        "KITH_DIGEST_PRICE_INPUT_PER_MILLION",
+        "KITH_DIGEST_PRICE_OUTPUT_PER_MILLION",
     ],
 )
 def test_money_without_end_is_refused_at_the_start_and_not_in_the_middle_of_a_call(
