@@ -23,7 +23,9 @@ class ToolCalls:
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
-        self._open: set[str] = set()  # what this session of the model waits for; bounded: TOOLS_IN_A_ROW
+        self._open: set[str] = (
+            set()
+        )  # what this session of the model waits for; bounded: every call is answered in time
         self._in_a_row = 0
         self._about_this = 0
         self._owes_reply = False

@@ -174,7 +174,7 @@ class CallMemory:
         """Everything of a member is gone."""
         self._telling.erased(user_id)
         self.forget_member(user_id)
-        self._keeping.asked.discard(user_id)
+        self._keeping.offered.discard(user_id)
 
     def unhear(self, user_id: int) -> None:
         """Nobody is to be found here who was erased: what others said up to now, they have not heard."""
@@ -209,7 +209,7 @@ class CallMemory:
         finally:
             self._listening.notebook.clear()
             self._closed(self)
-        return frozenset(user_id for user_id in self._keeping.asked if self.permission.may_keep_of(user_id))
+        return frozenset(user_id for user_id in self._keeping.offered if self.permission.may_keep_of(user_id))
 
     async def _mark_used(self) -> None:
         used = self._telling.used

@@ -25,9 +25,10 @@ from bot.storage.guilds import MemoryMode
 from bot.storage.memories import ROOM, TEXT_CHARS, Memory, Proposal, RecapPoint, checked_text
 
 PAUSED: Final = "memory-paused"
+"""A member's choice (`bot.storage.members`), as the next one is."""
+
 ASKED: Final = "asked-first"
 """They agreed when their server asked about everything that it kept. No admin agrees for them: they go on being asked until they agree anew."""
-"""A member's choice (`bot.storage.members`)."""
 
 BATCH: Final = 25
 """Memories that are prepared in one go; then the loop has its turn."""

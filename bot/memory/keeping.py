@@ -32,7 +32,7 @@ class Keeping:
         self.is_closed = False
         """The call is over: nothing more is taken from its model."""
 
-        self.asked: set[int] = set()  # who has proposals to look at; bounded by who is in the call
+        self.offered: set[int] = set()  # who has proposals to look at; bounded by who is in the call
         self._guild_id = permission.guild_id
         self._shelves = shelves
         self._permission = permission
@@ -163,7 +163,7 @@ class Keeping:
             texts = [one.text for one in (*open_ones, *new) if one.subject_id == proposal.subject_id]
             if not any(likeness(grams(text), grams(proposal.text)) >= SAME for text in texts):
                 new.append(proposal)
-            self.asked.add(proposal.subject_id)
+            self.offered.add(proposal.subject_id)
         if new:
             await self._shelves.memories.propose(new)
 

@@ -34,7 +34,7 @@ TOOL_S: Final = 3.0
 
 
 class RoomMemory(Protocol):
-    """What tools need of the memory of one call (`bot.memory.keeper.CallMemory`)."""
+    """What tools need of the memory of one call (`bot.memory.call.CallMemory`)."""
 
     def search(self, words: str, present: frozenset[int], limit: int = 5) -> tuple[Memory, ...]: ...
     async def remember(
