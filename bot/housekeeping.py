@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
 
-from bot.errors import StorageError
+from bot.errors import KithError
 from bot.memory.keeper import Keeper
 from bot.storage.estate import Estate
 
@@ -22,9 +23,9 @@ async def keep_house(
 ) -> None:
     """At the start, and every hour after that; a database that fails is asked again an hour later."""
     while True:
-        try:
-            await keeper.keep_house(now(), list(guild_ids()))
-            await estate.clear_out(now())
-        except StorageError as error:
-            _log.warning("housekeeping_failed", error=type(error).__name__)
+        for work in (partial(keeper.keep_house, now(), list(guild_ids())), partial(estate.clear_out, now())):
+            try:
+                await work()
+            except KithError as error:  # the one must not keep the other waiting
+                _log.warning("housekeeping_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 from fake_shelves import ALICE, BOB, CAROL, CHANNEL, GUILD, ScriptedDigester, caption
 
+from bot.housekeeping import keep_house
 from bot.memory.digest import Point
 from bot.memory.keeper import Keeper
 from bot.memory.terms import Outcome
+from bot.storage.calls import CallLog
 from bot.storage.consent import ConsentLedger, Scope
 from bot.storage.database import Database
+from bot.storage.estate import Estate
 from bot.storage.guild_repository import GuildSettingsRepository
 from bot.storage.members import MemberChoices
 from bot.storage.memories import Kind
@@ -32,6 +36,7 @@ class Disk:
 
     def __init__(self, database: Database, vault: Vault, folder: Path) -> None:
         self.folder = folder
+        self.database = database
         self.ledger = ConsentLedger(database, "local")
         self.guilds = GuildSettingsRepository(database)
         self.digester = ScriptedDigester()
@@ -117,6 +122,31 @@ async def test_time_keeps_what_nobody_dropped_and_takes_what_nobody_used(disk: D
     assert [one.text for one in await disk.keeper.show(GUILD, ALICE)] == ["Planted moss."]
     await disk.keeper.keep_house(NOW + timedelta(days=32), [GUILD])
     assert await disk.keeper.show(GUILD, ALICE) == []
+
+
+async def test_what_cannot_be_cleared_out_of_memory_keeps_nothing_else_longer_than_its_time(
+    disk: Disk, tmp_path: Path
+) -> None:
+    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/calls.sqlite3")
+    log = CallLog(database)
+    await log.started(GUILD, CHANNEL)
+    await disk.database.close()  # from here on memory fails
+    cleared = asyncio.Event()
+
+    def later() -> datetime:
+        return datetime.now(UTC) + timedelta(days=91)
+
+    class Watched(CallLog):
+        async def clear_out(self, now: datetime) -> int:
+            count = await super().clear_out(now)
+            cleared.set()
+            return count
+
+    house = asyncio.create_task(keep_house(disk.keeper, Estate(database, [Watched(database)]), lambda: [GUILD], later))
+    await asyncio.wait({house, asyncio.create_task(cleared.wait())}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    house.cancel()
+    assert await log.recent(GUILD) == []
+    await database.close()
 
 
 async def test_a_pause_outlives_the_process(disk: Disk) -> None:
