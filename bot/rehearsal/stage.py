@@ -14,6 +14,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,14 @@ REPLY_S: Final = 40.0
 SETTLE_S: Final = 0.35
 SOUNDING_S: Final = 0.1
 FOUND_S: Final = 30.0
+SAID_AGAIN: Final = 2
+"""So often a member says again what the captions show as something else: a machine that halts for a moment garbles speech."""
+
+AGAIN_S: Final = 10.0
+"""So long they wait for the companion's end, if it says anything."""
+
+UNDERSTOOD: Final = 0.8
+"""So much alike are words that were understood, from 0 to 1."""
 
 Progress = Callable[[str], None]
 
@@ -105,11 +114,35 @@ class Stage:
             return
         assert step.who is not None
         actor = self.actors[step.who]
-        replies = len(self._heard())
+        said, replies = len(self.report.captions), len(self._heard())
         is_cut_short = following is not None and following.interrupts is not None
         await getattr(self, f"_{step.verb}")(number, actor, step)
         if step.reply is not None or (step.says and not is_cut_short):
+            for _ in range(SAID_AGAIN if step.says else 0):
+                if not await self._was_misheard(actor, step.says or "", said):
+                    break
+                said = len(self.report.captions)
+                self._deed(actor, "says it again")
+                await self._says(number, actor, step)
             await self._expect_reply(number, step, replies)
+
+    async def _was_misheard(self, actor: Actor, words: str, since: int) -> bool:
+        """Then the reply to what was understood is over. Where the model tells no words there is nothing to see."""
+
+        replies = sum(one.kind is CaptionKind.HEARD for one in self.report.captions[:since])
+
+        def understood() -> list[str]:
+            new = self.report.captions[since:]
+            return [one.text for one in new if one.kind is CaptionKind.SAID and one.speaker == actor.name]
+
+        def is_answered() -> bool:
+            return len(self._heard()) > replies
+
+        await self._until(lambda: bool(understood()) or is_answered())
+        if not understood() or any(is_understood(words, text) for text in understood()):
+            return False
+        await self._until(is_answered, AGAIN_S)
+        return True
 
     async def _expect_reply(self, number: int, step: Step, before: int) -> None:
         pattern = re.compile(step.reply or ".", re.IGNORECASE | re.DOTALL)
@@ -253,6 +286,15 @@ class Stage:
     @property
     def _bot_id(self) -> int:
         return self._house.world.bot.user_id
+
+
+def is_understood(said: str, heard: str) -> bool:
+    """Whether these are the same words, whatever their signs and capitals."""
+
+    def plain(text: str) -> str:
+        return "".join(sign for sign in text.casefold() if sign.isalnum())
+
+    return SequenceMatcher(None, plain(said), plain(heard)).ratio() >= UNDERSTOOD
 
 
 def _line(caption: Caption) -> str:

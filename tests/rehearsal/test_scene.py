@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal.scene import SCENES, SceneError, load_scene, parse_scene
+from bot.rehearsal.stage import is_understood
 
 pytestmark = pytest.mark.core
 
@@ -14,6 +15,21 @@ def test_every_shipped_scene_is_valid() -> None:
     assert shipped
     for path in shipped:
         assert load_scene(path).steps
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_so"),
+    [
+        ("remember that i like green tea", True),
+        ("Remember that I like green tea!", True),
+        ("Remember I like green tea.", True),
+        ("Keep it brief.", False),
+        ("Will you marry me?", False),
+        ("", False),
+    ],
+)
+def test_words_that_came_through_are_told_from_others(heard: str, is_so: bool) -> None:
+    assert is_understood("Remember that I like green tea.", heard) is is_so
 
 
 def test_a_step_with_two_verbs_is_refused_by_name() -> None:
