@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import discord
@@ -28,7 +29,7 @@ from bot.conversation.prices import Prices
 from bot.conversation.session import Observer
 from bot.errands import Errands
 from bot.errors import KithError, StorageError
-from bot.housekeeping import keep_house
+from bot.housekeeping import keep_going, keep_house
 from bot.media import Media, make_judge
 from bot.memory.call import CallMemory
 from bot.memory.chat import ChatDigester
@@ -199,8 +200,9 @@ class Companion:
     async def run(self, guild_ids: Callable[[], Iterable[int]]) -> None:
         """What the house does by itself while it is open: reminders, and clearing out what has had its time."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.errands.reminders.run(), name="reminders")
-            tasks.create_task(keep_house(self.keeper, self.estate, guild_ids, utc_now), name="housekeeping")
+            tasks.create_task(keep_going(self.errands.reminders.run), name="reminders")
+            housekeeping = partial(keep_house, self.keeper, self.estate, guild_ids, utc_now)
+            tasks.create_task(keep_going(housekeeping), name="housekeeping")
 
     # ------------------------------------------------------------------ personas
 
