@@ -272,7 +272,7 @@ class Conversation:
     def _tick(self, now: float) -> list[Command]:
         self._model.tick()
         out = self._talk.tick(now) + self._host.tick(now)
-        if self._talk.wants_new_session:
+        if self._model.is_ready and self._talk.wants_new_session:
             self._model.renew(self.config)
         return out
 

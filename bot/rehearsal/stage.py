@@ -119,7 +119,8 @@ class Stage:
         await getattr(self, f"_{step.verb}")(number, actor, step)
         if step.reply is not None or (step.says and not is_cut_short):
             for _ in range(SAID_AGAIN if step.says else 0):
-                if not await self._was_misheard(actor, step.says or "", said):
+                is_misheard = await self._was_misheard(actor, step.says or "", said)
+                if not is_misheard or self._is_answered(step, replies):
                     break
                 said = len(self.report.captions)
                 self._deed(actor, "says it again")
@@ -127,29 +128,32 @@ class Stage:
             await self._expect_reply(number, step, replies)
 
     async def _was_misheard(self, actor: Actor, words: str, since: int) -> bool:
-        """Then the reply to what was understood is over. Where the model tells no words there is nothing to see."""
-
+        """If so, the reply to what was understood instead is over. Where the model tells no words there is nothing to see."""
         replies = sum(one.kind is CaptionKind.HEARD for one in self.report.captions[:since])
 
         def understood() -> list[str]:
             new = self.report.captions[since:]
             return [one.text for one in new if one.kind is CaptionKind.SAID and one.speaker == actor.name]
 
-        def is_answered() -> bool:
+        def is_over() -> bool:
             return len(self._heard()) > replies
 
-        await self._until(lambda: bool(understood()) or is_answered())
+        await self._until(lambda: bool(understood()) or is_over())
         if not understood() or any(is_understood(words, text) for text in understood()):
             return False
-        await self._until(is_answered, AGAIN_S)
+        await self._until(is_over, AGAIN_S)
         return True
 
     async def _expect_reply(self, number: int, step: Step, before: int) -> None:
-        pattern = re.compile(step.reply or ".", re.IGNORECASE | re.DOTALL)
-        held = await self._until(lambda: any(pattern.search(caption.text) for caption in self._heard()[before:]))
+        held = await self._until(lambda: self._is_answered(step, before))
         found = " / ".join(caption.text for caption in self._heard()[before:]) or "nothing was said"
-        self._check(number, f"a reply like {pattern.pattern!r}", found, held)
+        self._check(number, f"a reply like {step.reply or '.'!r}", found, held)
         await asyncio.sleep(SETTLE_S)
+
+    def _is_answered(self, step: Step, before: int) -> bool:
+        """One of the replies since the first `before` is like the one that the step expects."""
+        pattern = re.compile(step.reply or ".", re.IGNORECASE | re.DOTALL)
+        return any(pattern.search(caption.text) for caption in self._heard()[before:])
 
     def _check(self, number: int, expected: str, found: str, held: bool) -> None:
         self.report.checks.append(Check(number, expected, found, held))
