@@ -132,13 +132,9 @@ class CallMemory:
         speaker_id: int,
         present: frozenset[int],
         language: str,
-        *,
-        is_shareable: bool = False,
     ) -> Outcome:
         """The model's `remember`: kept or proposed as the server's mode says. Raises `StorageError`."""
-        return await self._keeping.remember(
-            text, kind, subject_id, speaker_id, present, language, is_shareable=is_shareable
-        )
+        return await self._keeping.remember(text, kind, subject_id, speaker_id, present, language)
 
     def heard_by(self, text: str, speaker_id: int, present: frozenset[int]) -> frozenset[int]:
         """Who of those present heard what the text comes from, which the speaker said."""

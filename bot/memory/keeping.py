@@ -48,8 +48,6 @@ class Keeping:
         speaker_id: int,
         present: frozenset[int],
         language: str,
-        *,
-        is_shareable: bool,
     ) -> Outcome:
         """Kept or proposed as the server's mode says.
 
@@ -72,7 +70,7 @@ class Keeping:
             if known is not None and _is_same(known, text) and heard_by <= known.heard_by:
                 return Outcome.KEPT
             if self._permission.keeps_unasked(subject_id) and subject_id == speaker_id:
-                await self._keep(text, kind, subject_id, heard_by, language, is_shareable, known)
+                await self._keep(text, kind, subject_id, heard_by, language, known)
                 return Outcome.KEPT
             finding_by = heard_by | {subject_id}
             await self.propose([self.proposal(text, kind, subject_id, speaker_id, finding_by, language)])
@@ -97,7 +95,6 @@ class Keeping:
         subject_id: int,
         heard_by: frozenset[int],
         language: str,
-        is_shareable: bool,
         known: Memory | None,
     ) -> None:
         """A memory of what its subject said themselves. What says nearly the same makes room for it."""
@@ -112,7 +109,7 @@ class Keeping:
             text=text,
             language=language,
             made_at=self._shelves.now(),
-            is_shareable=is_shareable or (same is not None and same.is_shareable),
+            is_shareable=same is not None and same.is_shareable,
             is_muted=known is not None and known.is_muted,
         )
         await self._shelves.memories.add(memory)
